@@ -9,6 +9,8 @@ mod bad_input;
 mod bench;
 #[path = "earwitness/broken_models.rs"]
 mod broken_models;
+#[path = "earwitness/browser.rs"]
+mod browser;
 #[path = "earwitness/case_file.rs"]
 mod case_file;
 #[path = "earwitness/chaos.rs"]
@@ -51,6 +53,8 @@ mod invariance;
 mod levels;
 #[path = "earwitness/limits.rs"]
 mod limits;
+#[path = "earwitness/listening.rs"]
+mod listening;
 #[path = "earwitness/made_store.rs"]
 mod made_store;
 #[path = "earwitness/model.rs"]
@@ -97,8 +101,12 @@ mod speakers;
 mod stale;
 #[path = "earwitness/store.rs"]
 mod store;
+#[path = "earwitness/subtitles.rs"]
+mod subtitles;
 #[path = "earwitness/support.rs"]
 mod support;
+#[path = "earwitness/transcript.rs"]
+mod transcript;
 #[path = "earwitness/unknown_stages.rs"]
 mod unknown_stages;
 #[path = "earwitness/verify.rs"]

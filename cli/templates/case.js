@@ -17,7 +17,7 @@ const TEXT = {
   level: ["Level", "단계"], reset: ["Reset filters", "필터 초기화"],
   allContacts: ["All contacts", "전체 상대방"], allCategories: ["All categories", "전체 유형"], noContact: ["Unknown contact", "상대방 미상"],
   moreContacts: ["Other contacts ({0})", "그 밖의 상대방 ({0})"],
-  minimal: ["minimal", "미미"], low: ["low", "낮음"], moderate: ["moderate", "보통"], high: ["high", "높음"], critical: ["critical", "매우 높음"], none: ["not assessable", "평가 불가"],
+  minimal: ["minimal", "미미"], low: ["low", "낮음"], moderate: ["moderate", "보통"], high: ["high", "높음"], critical: ["critical", "심각"], none: ["not assessable", "평가 불가"],
   status: ["{1} of {0} call|{1} of {0} calls", "통화 {0}건 중 {1}건"],
   hours: ["{0} h", "{0}시간"],
   hits: ["Search hits", "검색 결과"],
@@ -31,7 +31,7 @@ const TEXT = {
   timelineHint: ["A larger mark is a longer call; it opens the call. A mark with a ring is several calls, with their highest level and total length; it selects their days. Arrow keys move between marks.", "표시가 클수록 긴 통화이며, 누르면 열립니다. 테두리가 있는 표시는 여러 통화(가장 높은 단계, 전체 길이)이며, 누르면 그 기간을 선택합니다. 화살표 키로 이동합니다."],
   timelineUndated: ["Without a date, not shown: {0}.", "날짜가 없어 표시하지 않은 통화: {0}건."],
   noDated: ["No call that matches the filters has a date.", "필터에 맞는 통화 중 날짜가 있는 것이 없습니다."],
-  calls: ["Calls", "통화 목록"], noCalls: ["No call matches the filters.", "필터에 맞는 통화가 없습니다."],
+  calls: ["Calls", "통화 목록"], noScores: ["No call that matches the filters has a score.", "필터에 맞는 통화 중 점수가 있는 것이 없습니다."], noCalls: ["No call matches the filters.", "필터에 맞는 통화가 없습니다."],
   unassessed: ["Not assessable", "평가할 수 없는 통화"], unassessedHint: ["These calls have no score. That does not mean that nothing was said: listen to them.", "점수가 없습니다. 아무 말도 없었다는 뜻이 아니므로 직접 들어 보십시오."],
   undated: ["Without a date", "날짜 없는 통화"], undatedHint: ["Their file names state no time. Dates of files are not used, since copying changes them.", "파일 이름에 시각이 없습니다. 파일의 날짜는 복사할 때 바뀌므로 쓰지 않습니다."],
   failures: ["Failures: no or incomplete results", "처리 실패: 결과가 없거나 불완전함"],
@@ -42,6 +42,7 @@ const TEXT = {
   custodyGrep: ["Without Earwitness: the next line of the log states this head as “prev”, or it is the hash of the last line:", "Earwitness 없이: 다음 줄의 “prev” 또는 마지막 줄의 해시가 이 값입니다."],
   custodyWrite: ["Write the head down elsewhere, or have it time-stamped: who can change the case can change this page, too. Compare the SHA-256 of recordings with those of the original carrier.", "해시를 다른 곳에 적거나 시점 확인을 받으십시오. 사건을 바꿀 수 있는 사람은 이 페이지도 바꿀 수 있습니다. 녹음의 SHA-256을 원본 매체와 비교하십시오."],
   footer: ["Made by {0} from machine transcripts. Times are local, from file names.", "{0}: 기계 전사로 작성. 시각은 파일 이름의 현지 시각."],
+  report: ["Report of the last run", "최근 실행 보고서"], reportHint: ["its time, failures and machine load, apart from the evidence.", "시간, 실패, 기계 부하. 증거와는 별개입니다."],
   more: ["Show {0} more of {1}", "{1}건 중 {0}건 더 보기"],
   lanesMore: ["Show all contacts ({0})", "모든 상대방 보기 ({0})"],
   call: ["Call", "통화"], date: ["Date", "일시"], length: ["Length", "길이"], score: ["Score", "점수"], reasons: ["Reasons", "근거"], reason: ["Reason", "사유"], path: ["File", "파일"], stage: ["Stage", "단계"], message: ["Message", "내용"],
@@ -124,7 +125,8 @@ function clock(seconds) {
   const rest = `${two(Math.floor(s / 60) % 60)}:${two(s % 60)}`;
   return s >= 3600 ? `${Math.floor(s / 3600)}:${rest}` : rest.replace(/^0(?=\d:)/, "");
 }
-const hours = (seconds) => seconds < 3600 ? clock(seconds) : t("hours", seconds / 3600);
+const length = (seconds) => clock(Math.round(seconds));
+const hours = (seconds) => seconds < 3600 ? length(seconds) : t("hours", seconds / 3600);
 const dayText = (time) => new Date(time).toISOString().slice(0, 10);
 
 // The local time of the file name, kept as if it were UTC, so that no time zone changes it.
@@ -211,8 +213,8 @@ function showFilters() {
     button.setAttribute("aria-pressed", chosen.includes(button.value));
     button.querySelector(".n").textContent = number.format(counts[button.value]);
   }
-  const length = matching.reduce((sum, call) => sum + call.duration_s, 0);
-  byId("status").replaceChildren(`${t("status", calls.length, matching.length)} · ${hours(length)}`, h("span", { class: "only-print" }, usedFilters()));
+  const total = matching.reduce((sum, call) => sum + call.duration_s, 0);
+  byId("status").replaceChildren(`${t("status", calls.length, matching.length)} · ${hours(total)}`, h("span", { class: "only-print" }, usedFilters()));
   byId("search-clear").hidden = !found;
 }
 
@@ -279,9 +281,18 @@ function table(id, list, columns, render) {
 }
 function tableSection(id) {
   const section = h("section", { id, "aria-labelledby": id + "-h" }, h("h2", { id: id + "-h" }, t(id)), TEXT[id + "Hint"] ? h("p", { class: "hint" }, t(id + "Hint")) : null,
-    h("div", { class: "scroll", tabindex: id === "failures" ? 0 : null }, h("table", h("thead", h("tr")), h("tbody"))), h("p", { class: "more" }));
+    h("div", { class: "scroll" }, h("table", h("thead", h("tr")), h("tbody"))), h("p", { class: "more" }));
   byId("custody").before(section);
   return section;
+}
+// Tables that are wider than the window can be scrolled by keyboard.
+function focusScrollable() {
+  for (const box of document.querySelectorAll(".scroll")) {
+    const wide = box.scrollWidth > box.clientWidth;
+    for (const [key, value] of [["tabindex", 0], ["role", "group"], ["aria-labelledby", box.closest("section").id + "-h"]]) {
+      if (wide) box.setAttribute(key, value); else box.removeAttribute(key);
+    }
+  }
 }
 function count(section, n) {
   const heading = section.querySelector("h2");
@@ -293,12 +304,13 @@ function showTables() {
   const scored = matching.filter((call) => call.score != null);
   showCallsHead();
   count(byId("calls"), scored.length);
-  paged(byId("calls-table").tBodies[0], byId("calls-more"), scored, callRow(["call", "date", "contact", "length", "score", "reasons"]), h("tr", h("td", { colspan: 6, class: "soft" }, t("noCalls"))));
+  paged(byId("calls-table").tBodies[0], byId("calls-more"), scored, callRow(["call", "date", "contact", "length", "score", "reasons"]), h("tr", h("td", { colspan: 6, class: "soft" }, t(matching.length ? "noScores" : "noCalls"))));
   callTable("unassessed", (call) => call.score == null, ["call", "date", "contact", "length", "reason"]);
   callTable("undated", (call) => call.time == null, ["call", "contact", "length", "score"]);
   table("failures", failures, ["path", "stage", "message"], (failure) =>
     h("tr", h("td", bdi(failure.path)), h("td", failure.stage), h("td", bdi(failure.message))));
   callTable("warnings", (call) => call.warnings.length, ["call", "date", "message"]);
+  focusScrollable();
   showNav();
 }
 
@@ -313,7 +325,7 @@ function showCallsHead() {
     const order = active ? (state.down ? "descending" : "ascending") : "none";
     const next = active ? (state.down ? "" : "1") : first;
     return h("th", { scope: "col", class: cls, "aria-sort": active ? order : null },
-      h("button", { type: "button", value: key, onclick: () => update({ sort: key, down: next }) }, t(key), h("span", { "aria-hidden": "true" }, active ? (state.down ? " ▼" : " ▲") : " ↕")));
+      h("button", { type: "button", value: key, onclick: () => update({ sort: key, down: next }) }, t(key), h("span", { "aria-hidden": "true" }, active ? (state.down ? " ▼" : " ▲") : " ↕")), h("span", { class: "only-print" }, t(key)));
   }));
   if (focused) row.querySelector(`button[value=${focused}]`)?.focus();
 }
@@ -322,7 +334,7 @@ function nameCell(call) {
   return h("td", null,
     call.exhibit ? h("span", { class: "exhibit" }, bdi(call.exhibit)) : null,
     h("a", { href: href(call) }, bdi(call.name)),
-    h("small", [t("speakers", call.speakers), (call.languages || []).join(", ")].filter(Boolean).join(" · "),
+    h("small", [t("speakers", call.speakers), (call.languages || []).filter((one) => one !== "und").join(", ")].filter(Boolean).join(" · "),
       call.warnings.length ? h("span", { class: "warn" }, " · ", t("warningsN", call.warnings.length)) : null),
     call.sha256 ? h("small", { title: call.sha256 }, h("code", { class: "sha-short" }, call.sha256.slice(0, 12) + "…"), h("code", { class: "sha-full" }, call.sha256)) : null);
 }
@@ -331,11 +343,11 @@ function contactCell(call) {
   const direction = call.direction === "incoming" || call.direction === "outgoing" ? t(call.direction) : null;
   return h("td", bdi(contactName(call.key)), [call.contact ? call.number : null, direction].filter(Boolean).map((text) => h("small", bdi(text))));
 }
-const untranscribed = (call) => call.not_transcribed_s >= 1 ? h("small", t("untranscribed", clock(call.not_transcribed_s))) : null;
+const untranscribed = (call) => call.not_transcribed_s >= 1 ? h("small", t("untranscribed", length(call.not_transcribed_s))) : null;
 const badge = (call) => h("span", { class: `badge ${call.mark}` }, icon(call.mark), call.score == null ? t("none") : `${Math.round(call.score)} ${t(call.mark)}`);
 
 const CELLS = {
-  call: nameCell, date: dateCell, contact: contactCell, length: (call) => h("td", { class: "n" }, clock(call.duration_s)),
+  call: nameCell, date: dateCell, contact: contactCell, length: (call) => h("td", { class: "n" }, length(call.duration_s)),
   score: (call) => h("td", badge(call), call.reliable_share == null ? null : h("small", t("reliable", Math.round(100 * call.reliable_share))), untranscribed(call)),
   reasons: (call) => h("td", reasons(call)),
   reason: (call) => h("td", reasonText(call.not_assessable), untranscribed(call)),
@@ -386,7 +398,7 @@ function showTimeline() {
     lanes = [...lanes.slice(0, LANES), [null, rest.flatMap(([, list]) => list), rest.length]];
     byId("lanes-more").append(h("button", { type: "button", onclick: () => { allLanes = true; showTimeline(); } }, t("lanesMore", total)));
   }
-  const scale = makeScale(dated, Math.max(360, box.clientWidth - (innerWidth > 760 ? 162 : 104)));
+  const scale = makeScale(dated, Math.max(200, box.clientWidth - (innerWidth > 760 ? 162 : 104)));
   box.replaceChildren(axis(scale), ...lanes.map(([key, list, n]) => lane(scale, key, list, n)));
   box.querySelector("[data-mark]")?.setAttribute("tabindex", "0");
 }
@@ -451,17 +463,17 @@ function lane(scale, key, list, others) {
 }
 const radius = (seconds) => Math.min(10, 3 + Math.sqrt(Math.max(0, seconds)) / 12);
 function callMark(scale, call) {
-  const label = [dateText(call), contactName(call.key), clock(call.duration_s), call.score == null ? t("none") : `${Math.round(call.score)} ${t(call.mark)}`, call.items[0]?.text].filter(Boolean).join(" · ");
+  const label = [dateText(call), contactName(call.key), length(call.duration_s), call.score == null ? t("none") : `${Math.round(call.score)} ${t(call.mark)}`, call.items[0]?.text].filter(Boolean).join(" · ");
   return { rank: RANK[call.mark], node: svg("a", { class: call.mark, href: href(call), "aria-label": label, tabindex: -1, "data-mark": scale.x(call.time).toFixed(1) },
     svg("path", { class: "shape", d: shape(call.mark, scale.x(call.time), 14, radius(call.duration_s)) })) };
 }
 function manyMark(scale, list, key) {
   const worst = list.reduce((a, b) => RANK[b.mark] > RANK[a.mark] ? b : a);
-  const length = list.reduce((sum, call) => sum + call.duration_s, 0);
+  const total = list.reduce((sum, call) => sum + call.duration_s, 0);
   const first = list[0].time, last = list.at(-1).time;
-  const x = (scale.x(first) + scale.x(last)) / 2, r = Math.min(9, Math.max(7, radius(length)));
+  const x = (scale.x(first) + scale.x(last)) / 2, r = Math.min(9, Math.max(7, radius(total)));
   const days = dayText(first) === dayText(last) ? dayText(first) : `${dayText(first)} – ${dayText(last)}`;
-  const label = [days, key === null ? null : contactName(key), t("callsN", list.length), clock(length), t(worst.mark)].filter(Boolean).join(" · ");
+  const label = [days, key === null ? null : contactName(key), t("callsN", list.length), length(total), t(worst.mark)].filter(Boolean).join(" · ");
   const open = () => {
     const range = { from: dayText(first), to: dayText(last) };
     if (state.from === range.from && state.to === range.to) byId("calls").scrollIntoView();
@@ -494,7 +506,7 @@ function buildTimeline() {
   box.addEventListener("focusin", tell);
   box.addEventListener("keydown", moveMark);
   let wait, width = innerWidth;
-  addEventListener("resize", () => { clearTimeout(wait); wait = setTimeout(() => { if (innerWidth !== width && !printing) { width = innerWidth; showTimeline(); } }, 200); });
+  addEventListener("resize", () => { clearTimeout(wait); wait = setTimeout(() => { if (innerWidth !== width && !printing) { width = innerWidth; showTimeline(); focusScrollable(); } }, 200); });
 }
 
 // ---------- search in the transcripts, which are loaded by the first search
@@ -632,7 +644,7 @@ let printing = false;
 function buildPrint() {
   const quote = (text) => "\"" + [...text].map((c) => /[\p{L}\p{N} .,:-]/u.test(c) ? c : "\\" + c.codePointAt(0).toString(16) + " ").join("") + "\"";
   const title = [data.title || t("untitled"), data.reference, data.custody_head?.slice(0, 16)].filter(Boolean).join(" · ").slice(0, 120);
-  document.head.append(h("style", `@page { @top-left { content: ${quote(title)}; font-size: 8px; color: #444; } @bottom-right { content: counter(page) " / " counter(pages); font-size: 8px; color: #444; } }`));
+  document.head.append(h("style", `@page { @top-left { content: ${quote(title)}; font: 8px sans-serif; color: #444; } @bottom-right { content: counter(page) " / " counter(pages); font: 8px sans-serif; color: #444; } }`));
   byId("print").addEventListener("click", () => print());
   addEventListener("beforeprint", () => { printing = true; for (const pager of pagers.values()) if (pager.size > PAGE) pager.show(Infinity); });
   addEventListener("afterprint", () => { printing = false; for (const pager of pagers.values()) if (pager.size > PAGE) pager.show(PAGE); });
@@ -645,7 +657,7 @@ function start() {
   byId("title").textContent = document.title = data.title || t("untitled");
   byId("reference").hidden = !data.reference;
   byId("reference").textContent = data.reference ? t("reference", data.reference) : "";
-  byId("footer").textContent = t("footer", data.generated_by || "earwitness");
+  byId("footer").append(h("p", t("footer", data.generated_by || "earwitness")), data.report ? h("p", h("a", { href: "./" + data.report }, t("report")), ": ", t("reportHint")) : "");
   showFacts();
   buildFilters();
   buildTimeline();

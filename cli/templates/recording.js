@@ -1,7 +1,7 @@
 'use strict';
 const TEXTS = {
   en: {
-    skip: 'Skip to the transcript', player: 'Player', previous: 'Previous item', next: 'Next item', speed: 'Speed', follow: 'Text follows',
+    allCalls: 'All calls of the case', ofInputs: 'fingerprint', ofResult: 'result', modelFiles: 'Files of models', usedBy: 'Used by', skip: 'Skip to the transcript', player: 'Player', previous: 'Previous item', next: 'Next item', speed: 'Speed', follow: 'Text follows',
     reviewMode: 'Review mode', keys: 'Keys', close: 'Close', sound: 'Sound', zoomIn: 'Zoom in', zoomOut: 'Zoom out', wholeCall: 'Whole call',
     timelineLabel: 'Waveform, spectrogram, turns and evidence over time. A click seeks; the tables below have the same times.',
     about: 'Automatic transcript of one recording, with the evidence that fixed rules found in it. Words, speakers and times may be wrong: listen to each item before you rely on it. Scores rank what to listen to first. They are not a verdict, and nobody’s truthfulness is judged.',
@@ -12,22 +12,22 @@ const TEXTS = {
     number: 'No.', time: 'Time', kind: 'Kind', severity: 'Severity', text: 'Text', rule: 'Rule', shown: '{0} of {1} items shown', order: 'Sort by',
     wholeRow: 'Overall', score: 'Score', level: 'Level', moments: 'Moments', reliability: 'Reliability', items: 'Items', notAssessable: 'not assessable', call: 'Whole call', weight: 'Weight',
     scoreHint: 'A score of 0 to 100 is an index over the items that count. Moments: separate intervals with items. Reliability: mean confidence of the words of the items; it does not change the score.',
-    coverage: 'Coverage', coverageText: '{0} of {1} of speech were transcribed reliably ({2}); {3} have low confidence; mean confidence of the words: {4}.', noLexicon: 'No lexicon covers: {0}.',
+    coverage: 'Coverage', coverageText: '{0} of {1} of speech were transcribed reliably ({2}); {3} have low confidence; mean confidence of the words: {4}.', noLexicon: 'No lexicon covers: {0}.', undetermined: 'text without a known language',
     unknown: 'unknown', channel: 'Channel {0}', noTranscript: 'No speech was transcribed.', noneOmitted: 'Every interval with detected speech was transcribed, and no text is marked as unreliable.', from: 'From', to: 'To', length: 'Length', reason: 'Reason', dropped: 'not transcribed', lowText: 'text not reliable', cut: 'text ends early', what: 'What',
     direction: 'Direction', incoming: 'incoming', outgoing: 'outgoing', contact: 'Contact', phone: 'Number', date: 'Date', dateNote: 'local time, from the file name', file: 'File', path: 'Path', size: 'Size', bytes: 'bytes', format: 'Format', rate: 'Sample rate', channels: 'Channels', otherNames: 'Other names', tags: 'Tags', decoder: 'External decoder', account: 'Bytes', accountText: '{0} sound, {1} other, {2} left out; {3} of {4} packets damaged; parts: {5}', nameEncoding: 'Encoding of the name (a guess)', warnings: 'Warnings', exhibit: 'Exhibit', party: 'Other party', caseTitle: 'Case', note: 'Note', people: 'Speakers',
     measurement: 'Measurement', value: 'Value', remark: 'Reason or remark', notMeasured: 'not measured', turnTaking: 'Turn taking', further: 'Further measurements',
     fileHash: 'SHA-256 of the file', pcmHash: 'SHA-256 of the decoded samples', playedHash: 'SHA-256 of the played copy', recompute: 'How to check', recomputeFile: 'Hash of the file:', recomputeCase: 'All records of the case, in its folder DIR:', stage: 'Stage', versions: 'Version', fingerprint: 'Fingerprint and result (SHA-256)', model: 'Model', settings: 'Settings', computed: 'Computed', tool: 'tool',
     custodyHint: 'A hash proves that this file is the one that was analyzed, not that the recording is genuine. The fingerprint is the hash of all that a stage’s result depends on.', caseFile: 'SHA-256 of case.toml',
-    audioNone: 'The recording cannot be played here: {0}', audioError: 'The recording could not be loaded. It must be at this place, relative to the page: {0}', audioCopy: 'Played is a copy in another format, not the original.', noReason: 'no reason is stated',
+    audioNone: 'The recording cannot be played here: {0}', audioError: 'The recording could not be loaded. It must be at this place, relative to the page: {0}', audioCopy: 'Played is a listening copy, not the original: {0}, {1} bits, {2}. It has the same start, length, channels and times; the section Custody states both hashes.', copyExact: 'every sample equals the output of the decoder', copyRounded: 'samples are rounded', copyClipped: 'samples are rounded, and {0} above full scale were clipped', playNone: 'Chromium does not play this format ({0}). “earwitness export DIR --format html --listening-copy flac” writes a copy that it plays.', playInexact: 'In this format ({0}) Chromium seeks only approximately, with a variable bit rate seconds off. “earwitness export DIR --format html --listening-copy flac” writes a copy that plays at the times shown.', formatIn: '{0} in {1}', noReason: 'no reason is stated',
     noOverview: 'These results are of a version without waveform and spectrogram.', evLane: 'evidence', dropLane: 'not transcribed', wave: 'waveform', spec: 'spectrogram', overlap: 'possible overlap', lowLane: 'unreliable text', countedMark: 'item that counts', offMark: 'discounted item', waveScale: 'top {0} dBFS',
     confirm: 'Confirm', reject: 'Reject', addNote: 'Note', withdraw: 'Withdraw', remove: 'Remove', 'correct-text': 'text', 'correct-speaker': 'speaker', confirmed: 'confirmed', rejected: 'rejected', author: 'Your name', reviewHint: 'Reviews are statements beside the results, which stay as the program made them. In review mode, judge items in the evidence table; click a word, or press e, to correct it.', needAuthor: 'Enter your name first, in the section Review.',
-    download: 'Download review file', importHint: 'Add the downloaded file to the case:', statements: 'Statements', by: 'by', at: 'at', notExported: 'not yet downloaded', exported: 'downloaded', noStatements: 'No statements yet.', noCase: 'This page does not state the ID of its case, which a review file needs.', stored: 'Statements are kept in this browser until the case has them.', notStored: 'This browser keeps nothing for this page: download before you close it.',
+    download: 'Download review file', importHint: 'Add the downloaded file to the case:', statements: 'Statements', by: 'Reviewer', at: 'Stated at', notExported: 'not yet downloaded', exported: 'downloaded', noStatements: 'No statements yet.', noCase: 'This page does not state the ID of its case, which a review file needs.', stored: 'Statements are kept in this browser until the case has them.', notStored: 'This browser keeps nothing for this page: download before you close it.',
     current: 'current', superseded: 'superseded', withdrawn: 'withdrawn', outdated: 'outdated', target: 'Item', statement: 'Statement', word: 'word', segment: 'segment', save: 'Save', cancel: 'Cancel', wholeSegment: 'Whole segment', badText: 'The text is empty, too long, or has characters that cannot be printed.', nothing: 'Nothing was changed.', program: 'Program',
     redacted: 'Masked copy', reviewedCopy: 'Copy with corrections', lowSegment: 'not reliable: {0}', segmentText: 'Corrected text: {0}', segmentSpeaker: 'Corrected speaker: {0}',
     k_space: 'play or pause', k_np: 'next, previous evidence item', k_arrows: '2 s back, 2 s on', k_speed: 'slower, faster', k_zoom: 'zoom', k_e: 'correct the current word (review mode)', k_help: 'this list', confidence: 'confidence', error: 'expected error', uncertainTime: 'times uncertain', noTime: 'without time', speakerHint: 'the id of a person in case.toml, or a name', actions: 'Actions', printed: 'Rows of the picture: {0} min',
   },
   ko: {
-    skip: '녹취로 건너뛰기', player: '재생', previous: '이전 항목', next: '다음 항목', speed: '속도', follow: '글 따라가기',
+    allCalls: '사건의 모든 통화', ofInputs: '지문', ofResult: '결과', modelFiles: '모델 파일', usedBy: '사용한 단계', skip: '녹취로 건너뛰기', player: '재생', previous: '이전 항목', next: '다음 항목', speed: '속도', follow: '글 따라가기',
     reviewMode: '검토 모드', keys: '단축키', close: '닫기', sound: '소리', zoomIn: '확대', zoomOut: '축소', wholeCall: '통화 전체',
     timelineLabel: '시간에 따른 파형, 스펙트로그램, 발화, 증거. 누르면 그 위치로 이동합니다. 아래 표에 같은 시각이 있습니다.',
     about: '녹음 한 건을 자동으로 받아쓴 글과, 정해진 규칙이 그 안에서 찾은 증거입니다. 단어, 화자, 시각이 틀릴 수 있으므로 근거로 삼기 전에 각 항목을 직접 들어 확인하십시오. 점수는 먼저 들을 곳을 정하는 지표일 뿐, 판정이 아니며 누구의 진실성도 판단하지 않습니다.',
@@ -38,13 +38,13 @@ const TEXTS = {
     number: '번호', time: '시각', kind: '종류', severity: '심각도', text: '내용', rule: '규칙', shown: '{1}개 중 {0}개 표시', order: '정렬:',
     wholeRow: '종합', score: '점수', level: '수준', moments: '장면', reliability: '신뢰도', items: '항목', notAssessable: '평가 불가', call: '통화 전체', weight: '가중치',
     scoreHint: '점수(0~100)는 반영된 항목들의 지표입니다. 장면: 항목이 있는 서로 다른 구간의 수. 신뢰도: 항목 단어들의 평균 인식 확률이며 점수를 바꾸지 않습니다.',
-    coverage: '범위', coverageText: '말소리 {1} 가운데 신뢰할 수 있게 받아쓴 것: {0}({2}). 신뢰도가 낮은 것: {3}. 단어의 평균 확률: {4}.', noLexicon: '사전이 없는 언어: {0}.',
+    coverage: '범위', coverageText: '말소리 {1} 가운데 신뢰할 수 있게 받아쓴 것: {0}({2}). 신뢰도가 낮은 것: {3}. 단어의 평균 확률: {4}.', noLexicon: '사전이 없는 언어: {0}.', undetermined: '언어를 알 수 없는 글',
     unknown: '불명', channel: '채널 {0}', noTranscript: '받아쓴 말이 없습니다.', noneOmitted: '감지된 말소리를 모두 받아썼고, 믿을 수 없다고 표시된 글이 없습니다.', from: '시작', to: '끝', length: '길이', reason: '이유', dropped: '받아쓰지 않음', lowText: '믿을 수 없는 글', cut: '글이 일찍 끝남', what: '내용',
     direction: '방향', incoming: '수신', outgoing: '발신', contact: '상대방', phone: '번호', date: '일시', dateNote: '파일 이름에 적힌 현지 시각', file: '파일', path: '경로', size: '크기', bytes: '바이트', format: '형식', rate: '표본화율', channels: '채널', otherNames: '다른 이름', tags: '태그', decoder: '외부 디코더', account: '바이트 내역', accountText: '소리 {0}, 그 밖 {1}, 빠진 것 {2}; 패킷 {4}개 중 {3}개 손상; 이어진 부분 {5}', nameEncoding: '이름의 문자 인코딩(추정)', warnings: '경고', exhibit: '증거 번호', party: '상대방', caseTitle: '사건', note: '메모', people: '화자',
     measurement: '측정', value: '값', remark: '이유 또는 비고', notMeasured: '측정 안 됨', turnTaking: '말 주고받기', further: '그 밖의 측정',
     fileHash: '파일의 SHA-256', pcmHash: '디코딩한 표본의 SHA-256', playedHash: '재생하는 사본의 SHA-256', recompute: '확인 방법', recomputeFile: '파일의 해시:', recomputeCase: '사건 폴더 DIR의 모든 기록:', stage: '단계', versions: '버전', fingerprint: '지문과 결과 (SHA-256)', model: '모델', settings: '설정', computed: '계산', tool: '도구',
     custodyHint: '해시는 이 파일이 분석된 파일과 같음을 증명할 뿐, 녹음이 진짜임을 증명하지 않습니다. 지문은 각 단계의 결과를 정하는 모든 것의 해시입니다.', caseFile: 'case.toml의 SHA-256',
-    audioNone: '여기서 녹음을 재생할 수 없습니다: {0}', audioError: '녹음을 불러오지 못했습니다. 이 문서를 기준으로 다음 위치에 있어야 합니다: {0}', audioCopy: '재생되는 것은 원본이 아니라 다른 형식의 사본입니다.', noReason: '이유가 적혀 있지 않음',
+    audioNone: '여기서 녹음을 재생할 수 없습니다: {0}', audioError: '녹음을 불러오지 못했습니다. 이 문서를 기준으로 다음 위치에 있어야 합니다: {0}', audioCopy: '재생되는 것은 원본이 아니라 청취용 사본입니다: {0}, {1}비트, {2}. 시작, 길이, 채널, 시각은 원본과 같으며, 두 해시는 보관 연속성 부분에 있습니다.', copyExact: '모든 표본이 디코더의 출력과 같음', copyRounded: '표본을 반올림함', copyClipped: '표본을 반올림했고, 최대값을 넘은 {0}개는 잘림', playNone: '크로미움은 이 형식({0})을 재생하지 못합니다. “earwitness export DIR --format html --listening-copy flac”으로 재생할 수 있는 사본을 만드십시오.', playInexact: '이 형식({0})에서는 크로미움의 위치 이동이 정확하지 않으며, 가변 비트율이면 몇 초까지 어긋납니다. “earwitness export DIR --format html --listening-copy flac”으로 표시된 시각과 맞는 사본을 만드십시오.', formatIn: '{0}({1})', noReason: '이유가 적혀 있지 않음',
     noOverview: '파형과 스펙트로그램이 없는 이전 버전의 결과입니다.', evLane: '증거', dropLane: '받아쓰지 않음', wave: '파형', spec: '스펙트로그램', overlap: '겹침 가능', lowLane: '믿을 수 없는 글', countedMark: '반영된 항목', offMark: '제외된 항목', waveScale: '최대 {0} dBFS',
     confirm: '확인', reject: '부정', addNote: '메모', withdraw: '철회', remove: '지우기', 'correct-text': '글', 'correct-speaker': '화자', confirmed: '확인됨', rejected: '부정됨', author: '검토자 이름', reviewHint: '검토는 결과 옆에 남기는 진술이며, 프로그램의 결과는 그대로 있습니다. 검토 모드에서 증거 표의 항목을 판단하고, 단어를 누르거나 e 키를 눌러 고칩니다.', needAuthor: '먼저 검토 부분에 이름을 적으십시오.',
     download: '검토 파일 내려받기', importHint: '내려받은 파일을 사건에 더하려면:', statements: '진술', by: '검토자', at: '시각', notExported: '아직 내려받지 않음', exported: '내려받음', noStatements: '아직 진술이 없습니다.', noCase: '이 문서에 사건 ID가 없어 검토 파일을 만들 수 없습니다.', stored: '진술은 사건에 더해질 때까지 이 브라우저에 보관됩니다.', notStored: '이 브라우저는 이 문서의 내용을 보관하지 않습니다. 닫기 전에 내려받으십시오.',
@@ -55,7 +55,10 @@ const TEXTS = {
 };
 // Names that results contain. Other names are shown as they are.
 const NAMES = {
-  en: { f0: 'F0', f0_p05_hz: 'F0, 5th percentile', f0_p95_hz: 'F0, 95th percentile', f0_sd_hz: 'F0, standard deviation', dc_offset: 'DC offset', rms_dbfs: 'RMS level', speech_rms_dbfs: 'RMS level of speech', peak_dbfs: 'peak level' },
+  en: {
+    f0: 'F0', at_floor_ratio: 'share near the lower limit', ceiling_hz: 'upper limit of the search', floor_hz: 'lower limit of the search', f0_mean_hz: 'mean', f0_median_hz: 'median', f0_p05_hz: '5th percentile', f0_p95_hz: '95th percentile', f0_range_semitones: 'range', f0_sd_hz: 'standard deviation', speech_frames: 'frames of speech', voiced_frames: 'voiced frames',
+    clipping_ratio: 'share of clipped samples', dc_offset: 'DC offset', digital_silence_s: 'digital silence', peak_dbfs: 'peak', rms_dbfs: 'RMS', speech_rms_dbfs: 'RMS of speech', articulation_rate_per_s: 'syllables per second of speech', pause_count: 'number of pauses', pause_longest_s: 'longest pause', pause_mean_s: 'mean pause', speech_ratio: 'share of speech', speech_s: 'length of speech', mean_turn_s: 'mean turn', overlap_s: 'overlap', latency_s: 'time until the answer',
+  },
   ko: {
     threat: '협박', coercion: '강요', extortion: '공갈', fraud: '사기', stalking: '스토킹', insult: '모욕', gaslighting: '가스라이팅', violence: '폭력', reported: '전해진 일', deception: '기만 표지', emotional_manipulation: '정서적 조종',
     direct: '직접', conditional: '조건부', veiled: '암시', economic: '경제적', social: '사회적', emotional: '정서적', guilt: '죄책감 유발', isolation: '고립', control: '통제', silence: '발설 금지', denial: '부인', countering: '반박', trivializing: '축소', diverting: '화제 돌리기', blocking: '차단', 'blame-shifting': '책임 전가', 'reality distortion': '현실 왜곡', blackmail: '약점 협박', demand: '요구', credentials: '인증 정보', pretext: '구실', urgency: '재촉', assurance: '보장', pursuit: '따라다님', surveillance: '감시', 'unwanted contact': '원치 않는 연락', profanity: '욕설', degrading: '비하', devaluing: '깎아내림', domestic: '가정', sexual: '성적', 'self-harm as pressure': '자해 위협', hedging: '얼버무림', distancing: '거리 두기', 'negative emotion': '부정적 감정', 'exclusive words': '배제어',
@@ -93,7 +96,7 @@ const $ = (id) => document.getElementById(id);
 // ---- texts and elements
 
 const t = (key, ...values) => (texts[key] ?? key).replace(/\{(\d)\}/g, (_, i) => values[i]);
-const name = (key) => NAMES[language][key] ?? String(key).replace(/[_-]/g, ' ');
+const name = (key) => (Object.hasOwn(NAMES[language], key) ? NAMES[language][key] : String(key).replace(/[_-]/g, ' '));
 const decimals = (value, digits) => value.toLocaleString(language, { maximumFractionDigits: digits });
 const percent = (value) => `${decimals(100 * value, 0)}\u00a0%`;
 const isNumber = (value) => typeof value === 'number' && Number.isFinite(value);
@@ -151,6 +154,8 @@ function speakerClass(id) {
 function speakerName(id, channel) {
   const stated = doc.case?.speakers?.find((speaker) => speaker.channel === channel);
   const voices = doc.speakers.speakers.filter((speaker) => speaker.channel === channel).length;
+  const voice = doc.case?.voices?.find((one) => one.speaker === id);
+  if (voice) return `${voice.name} (${id})`;
   if (id === 'unknown') return t('unknown');
   if (stated && voices < 2) return id ? `${stated.name} (${id})` : stated.name;
   if (id) return id;
@@ -277,6 +282,8 @@ function statementText(one) {
   return parts;
 }
 
+const utc = (time) => `${time.slice(0, 19).replace('T', ' ')} UTC`;
+
 function renderReview() {
   const box = $('review');
   if (!$('author')) renderReviewForm(box);
@@ -289,8 +296,8 @@ function renderReview() {
     const what = withdrawn.has(one.id) ? t('withdrawn') : place === 'made' ? (one.downloaded ? t('exported') : t('notExported')) : t(one.state);
     const button = canTakeBack && el('button', { type: 'button', class: 'small screen', onclick: () => takeBack(one) }, place === 'made' && !one.downloaded ? t('remove') : t('withdraw'));
     return el('tr', null,
-      cell(isNumber(item?.start_s) ? timeButton(Math.max(0, item.start_s - 1), clock(item.start_s)) : '', 'n'), cell(label), cell(one.old),
-      el('td', null, ...statementText(one)), cell(one.author), cell(one.at ?? new Date(one.at_ms).toISOString(), 'nowrap'), cell(what, place === 'made' ? 'pending' : ''), el('td', { class: 'screen' }, button || ''));
+      cell(isNumber(item?.start_s) ? timeButton(Math.max(0, item.start_s - 1), clock(item.start_s)) : '', 'n'), cell(label), cell(one.old, 'any'),
+      el('td', { class: 'any' }, ...statementText(one)), cell(one.author, 'any'), cell(utc(one.at ?? new Date(one.at_ms).toISOString()), 'nowrap'), cell(what, place === 'made' ? 'pending' : ''), el('td', { class: 'screen' }, button || ''));
   };
   const rows = [...doc.review.map((one) => row(one, 'case')), ...stored.made.map((one) => row(one, 'made'))];
   const table = el('table', null, head([t('time'), t('target'), t('program'), t('statement'), t('by'), t('at'), t('state')]), el('tbody', null, ...rows));
@@ -387,11 +394,19 @@ function setUpAudio() {
     note.textContent = t('audioNone', reason ? sentence(reason) : t('noReason'));
     return;
   }
-  if (kind === 'copy') note.textContent = t('audioCopy');
-  audio.addEventListener('error', () => { note.textContent = t('audioError', src.startsWith('data:') ? data.original_file : decoded(src)); });
+  note.textContent = audioNote();
+  audio.addEventListener('error', () => { note.textContent = `${t('audioError', src.startsWith('data:') ? data.original_file : decoded(src))} ${kind === 'copy' ? '' : audioNote()}`; });
   for (const event of ['timeupdate', 'seeking', 'seeked', 'pause']) audio.addEventListener(event, tick);
   audio.addEventListener('play', () => requestAnimationFrame(run));
   audio.src = src;
+}
+
+// That a copy is played, or what Chromium cannot do with the original.
+function audioNote() {
+  const { kind, copy, playback } = data.audio;
+  if (kind === 'copy') return t('audioCopy', copy.format, copy.bits, copy.exact ? t('copyExact') : copy.clipped_samples ? t('copyClipped', decimals(copy.clipped_samples, 0)) : t('copyRounded'));
+  const format = t('formatIn', recording.codec, recording.container);
+  return playback === 'none' ? t('playNone', format) : playback === 'inexact' ? t('playInexact', format) : '';
 }
 
 function decoded(src) {
@@ -414,6 +429,19 @@ function seek(seconds, play) {
 }
 
 const playAt = (seconds) => { current = null; seek(seconds, true); };
+
+// A link to a moment: `#t=` and seconds. It seeks, without playing, and shows the item or word that begins there.
+function goToLink() {
+  const at = Number(/^#t=(\d+(?:\.\d+)?)$/.exec(location.hash)?.[1] ?? NaN);
+  if (!isNumber(at)) return;
+  const begins = (one) => one.start_s >= at && one.start_s < at + 0.1; // the page of the case states tenths of seconds
+  const item = evidence.findIndex((one) => !one.discounted && begins(one));
+  const word = inTime.find((index) => begins(words[index]));
+  current = null;
+  if (item >= 0) markItem(item);
+  else if (word !== undefined) wordElements[word].scrollIntoView({ block: 'center' });
+  seek(evidence[item]?.start_s ?? words[word]?.start_s ?? at, false);
+}
 
 function tick() {
   const at = position();
@@ -726,7 +754,7 @@ function evidenceRow(item, index) {
   const isReported = item.reported && item.category !== 'reported';
   return el('tr', { 'data-item': index, class: item.discounted ? 'off' : null },
     el('td', { class: 'n' }, `${index + 1} `, timeButton(Math.max(0, item.start_s - 1), clock(item.start_s))),
-    el('td', null, speakerTag(item.speaker, item.channel)), cell(name(item.category)), cell(name(item.kind) + (isReported ? `, ${name('reported')}` : '')), cell(decimals(item.severity, 2), 'n'),
+    el('td', null, speakerTag(item.speaker, item.channel)), cell(name(item.category)), cell(name(item.kind) + (isReported ? `, ${name('reported')}` : '')), cell(item.severity.toFixed(2), 'n'),
     el('td', { class: 'text' }, ...inContext(item)), el('td', null, el('code', { class: 'rule' }, ...item.rule.split(/(?<=[.])/).flatMap((part) => [part, el('wbr')]))), el('td', null, item.discounted ? `${t('discounted')}: ${sentence(item.discounted)}` : t('counted')), el('td'));
 }
 
@@ -817,11 +845,15 @@ function showSorted() {
 }
 
 function goToItem(index) {
+  markItem(index);
+  seek(Math.max(0, evidence[index].start_s - 1), true);
+}
+
+function markItem(index) {
   current = index;
   $('items').querySelector('.current')?.classList.remove('current');
   rows[index].classList.add('current');
   if (!rows[index].hidden) rows[index].scrollIntoView({ block: 'nearest' });
-  seek(Math.max(0, evidence[index].start_s - 1), true);
 }
 
 // Evidence is in the order of time.
@@ -848,7 +880,7 @@ function scoreTable(title, overall, level, categories) {
     const links = one.evidence.slice(0, 15).flatMap((index) => [el('button', { type: 'button', class: 'plain', 'data-go': index }, String(index + 1)), ' ']);
     if (one.evidence.length > 15) links.push(`+ ${one.evidence.length - 15}`);
     body.append(el('tr', null, el('th', { scope: 'row' }, name(key)), el('td', null, measuredScore(one.score)), levelCell(one.level), cell(one.score.value === null ? '' : String(one.moments), 'n'),
-      el('td', { class: 'n' }, isNumber(one.reliability.value) ? percent(one.reliability.value) : '–'), el('td', null, ...links)));
+      el('td', { class: 'n' }, isNumber(one.reliability.value) ? percent(one.reliability.value) : '–'), el('td', { class: 'items' }, ...links)));
   }
   const table = el('table', null, el('caption', null, title), head([t('category'), t('score'), t('level'), t('moments'), t('reliability'), t('items')]), body);
   for (const column of [3, 4]) table.tHead.rows[0].cells[column].className = 'n';
@@ -865,7 +897,7 @@ function renderScores() {
   $('scores').append(
     el('p', { class: 'soft' }, t('scoreHint')),
     el('p', null, el('b', null, `${t('coverage')}: `), t('coverageText', seconds(coverage.transcribed_s), seconds(coverage.speech_s), share(coverage.ratio), seconds(coverage.low_confidence_s), share(coverage.mean_confidence))),
-    coverage.languages_without_lexicon.length ? el('p', { class: 'problem' }, t('noLexicon', coverage.languages_without_lexicon.join(', '))) : '',
+    coverage.languages_without_lexicon.length ? el('p', { class: 'problem' }, t('noLexicon', coverage.languages_without_lexicon.map((one) => (one === 'und' ? t('undetermined') : one)).join(', '))) : '',
     el('div', { class: 'columns' }, ...tables));
 }
 
@@ -1018,7 +1050,7 @@ function renderOmitted() {
   const all = [...gaps, ...low].sort(([a], [b]) => a.start_s - b.start_s);
   if (!all.length) { $('omitted').append(el('p', null, t('noneOmitted'))); return; }
   const many = recording.channels > 1;
-  const body = all.map(([item, what, reason, text]) => el('tr', null, el('td', { class: 'n' }, timeButton(item.start_s)), cell(clock(item.end_s), 'n'), cell(`${decimals(item.end_s - item.start_s, 1)} s`, 'n'), many ? cell(String(item.channel + 1)) : null, cell(what), cell(sentence(reason)), cell(text ? `[?] ${text}` : '')));
+  const body = all.map(([item, what, reason, text]) => el('tr', null, el('td', { class: 'n' }, timeButton(item.start_s)), cell(clock(item.end_s), 'n'), cell(`${decimals(item.end_s - item.start_s, 1)} s`, 'n'), many ? cell(String(item.channel + 1)) : null, cell(what), cell(sentence(reason)), cell(text ? `[?] ${text}` : '', 'text')));
   const names = [t('from'), t('to'), t('length'), ...(many ? [t('channels')] : []), t('what'), t('reason'), t('text')];
   const table = el('table', null, head(names), el('tbody', null, ...body));
   for (const column of [0, 1, 2]) table.tHead.rows[0].cells[column].className = 'n';
@@ -1031,7 +1063,7 @@ function renderFacts() {
   const person = (one) => `${one.name}${one.role ? `, ${one.role}` : ''} (${one.id})`;
   $('facts').append(facts([
     [t('caseTitle'), [doc.case?.title, doc.case?.reference].filter(Boolean).join(', ')], [t('exhibit'), doc.case?.exhibit], [t('party'), doc.case?.party && person(doc.case.party)],
-    [t('people'), (doc.case?.speakers ?? []).map((one) => `${t('channel', one.channel + 1)}: ${person(one)}`).join('; ')], [t('note'), doc.case?.note],
+    [t('people'), [...(doc.case?.speakers ?? []).map((one) => `${t('channel', one.channel + 1)}: ${person(one)}`), ...(doc.case?.voices ?? []).map((one) => `${one.speaker}: ${person(one)}`)].join('; ')], [t('note'), doc.case?.note],
     [t('file'), data.original_file], [t('path'), recording.path], [t('otherNames'), recording.other_names.join('; ')], [t('nameEncoding'), recording.name_encoding],
     [t('contact'), recording.contact], [t('phone'), recording.number], [t('direction'), recording.direction && name(recording.direction)], [t('date'), recording.recorded_at && `${recording.recorded_at.replace('T', ' ')} (${t('dateNote')})`],
     [t('length'), `${clock(duration, 2)} (${decimals(duration, 3)} s)`], [t('format'), `${recording.container}, ${recording.codec}`], [t('rate'), `${decimals(recording.sample_rate_hz, 0)} Hz`], [t('channels'), String(recording.channels)],
@@ -1052,12 +1084,15 @@ function valueText(key, value) {
   return `${decimals(value, size >= 100 ? 0 : size >= 1 ? 2 : 4)} ${unit}`.trim();
 }
 
+// Without the unit, which stands with the value.
+const measureName = (key) => (Object.hasOwn(NAMES[language], key) ? name(key) : name(key.replace(/(?<!_per)_(dbfs|hz|s|ratio|semitones)$/, '')));
+
 // The rows of all values inside an object, whatever they are called.
 function measureRows(object, path = []) {
   return Object.entries(object).flatMap(([key, value]) => {
     if (key === 'channel' || key === 'speaker' || key === 'first' || key === 'second') return [];
     const group = path.map(name).join(', ');
-    const row = (text, reason) => [el('tr', null, cell(group), cell(name(key.replace(/_(dbfs|hz|s|ratio|semitones)$/, NAMES[language][key] ? '$&' : ''))), el('td', { class: 'n' }, text), cell(reason ? sentence(reason) : ''))];
+    const row = (text, reason) => [el('tr', null, cell(group), cell(measureName(key)), el('td', { class: 'n' }, text), cell(reason ? sentence(reason) : ''))];
     if (value === null || value === undefined) return row(el('span', { class: 'null' }, t('notMeasured')));
     if (Array.isArray(value)) return value.every((one) => typeof one !== 'object') && value.length < 20 ? row(value.join(', ')) : value.length < 20 ? value.flatMap((one, index) => measureRows(one, [...path, key, String(index + 1)])) : row(`${value.length}`);
     if (typeof value === 'object' && 'value' in value && (value.value === null || typeof value.value !== 'object')) return row(value.value === null ? el('span', { class: 'null' }, t('notMeasured')) : valueText(key, value.value), value.reason);
@@ -1092,17 +1127,43 @@ function renderMeasures() {
 const hash = (text) => el('span', { class: 'hash' }, text);
 const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
+// The hashes of a stage, one per line.
+function hashLines(link) {
+  const lines = [[t('ofInputs'), link.fingerprint], [t('ofResult'), link.artifact_sha256], [t('model') + (link.precision ? ` (${link.precision})` : ''), link.model_sha256]];
+  return el('dl', { class: 'hashes' }, ...lines.filter(([, value]) => value).map(([label, value]) => el('div', null, el('dt', null, label), el('dd', null, hash(value)))));
+}
+
+const stageName = (link) => link.stage + (link.output ? `: ${link.output}` : '');
+
+function provenanceTable() {
+  const rows = doc.provenance.map((link) => el('tr', null,
+    cell(stageName(link)), cell(`${link.version}, ${t('tool')} ${link.tool_version}`),
+    cell(`${utc(link.started_at)}, ${link.device}${link.instruction_set ? `, ${link.instruction_set}` : ''}`), el('td', null, hashLines(link))));
+  return wide(el('table', { class: 'custody' }, head([t('stage'), t('versions'), t('computed'), t('fingerprint')]), el('tbody', null, ...rows)));
+}
+
+// Every file of a model once, with the stages that used it.
+function modelTable() {
+  const files = new Map();
+  for (const link of doc.provenance) {
+    for (const [file, sha] of Object.entries(link.model_files)) {
+      const one = files.get(`${sha} ${file}`) ?? { file, sha, stages: new Set() };
+      files.set(`${sha} ${file}`, one);
+      one.stages.add(link.stage);
+    }
+  }
+  if (!files.size) return '';
+  const rows = [...files.values()].map(({ file, sha, stages }) => el('tr', null, cell(file, 'any'), cell([...stages].join(', ')), el('td', null, hash(sha))));
+  return wide(el('table', { class: 'custody' }, el('caption', null, t('modelFiles')), head([t('file'), t('usedBy'), 'SHA-256']), el('tbody', null, ...rows)));
+}
+
 function renderCustody() {
-  const body = doc.provenance.map((link) => el('tr', null,
-    el('td', null, link.stage, link.output ? `: ${link.output}` : ''), el('td', null, `${link.version}, ${t('tool')} ${link.tool_version}`), el('td', null, hash(link.fingerprint), el('br'), hash(link.artifact_sha256)),
-    el('td', null, link.model_sha256 ? hash(link.model_sha256) : '–', link.precision ? ` (${link.precision})` : '', ...Object.entries(link.model_files).filter(([, sha]) => sha !== link.model_sha256).flatMap(([file, sha]) => [el('br'), `${file}: `, hash(sha)])),
-    el('td', null, `${link.started_at.slice(0, 19).replace('T', ' ')} UTC, ${link.device}${link.instruction_set ? `, ${link.instruction_set}` : ''}`)));
-  const settings = el('details', { class: 'screen' }, el('summary', null, t('settings')), ...doc.provenance.flatMap((link) => [el('h3', null, link.stage + (link.output ? `: ${link.output}` : '')), el('pre', null, JSON.stringify({ settings: link.settings, libraries: link.libraries }, null, 1))]));
+  const settings = el('details', { class: 'screen' }, el('summary', null, t('settings')), ...doc.provenance.flatMap((link) => [el('h3', null, stageName(link)), el('pre', null, JSON.stringify({ settings: link.settings, libraries: link.libraries }, null, 1))]));
   $('custody').append(
     facts([[t('fileHash'), hash(recording.sha256)], [t('pcmHash'), hash(recording.pcm_sha256)], [t('playedHash'), data.audio?.kind === 'copy' && data.audio.sha256 ? hash(data.audio.sha256) : null], [t('caseFile'), doc.case?.file_sha256 && hash(doc.case.file_sha256)]]),
     el('p', { class: 'soft', style: 'margin-top:8px' }, t('custodyHint')),
     el('h3', null, t('recompute')), el('p', { class: 'soft' }, t('recomputeFile')), el('code', { class: 'command' }, `sha256sum ${quoted(data.original_file)}`), el('p', { class: 'soft' }, t('recomputeCase')), el('code', { class: 'command' }, 'earwitness verify DIR'),
-    wide(el('table', null, head([t('stage'), t('versions'), t('fingerprint'), t('model'), t('computed')]), el('tbody', null, ...body))), settings);
+    provenanceTable(), modelTable(), settings);
 }
 
 function renderTop() {
@@ -1112,10 +1173,19 @@ function renderTop() {
   const title = doc.case?.party?.name ?? recording.contact ?? recording.number ?? data.original_file;
   $('title').textContent = title;
   document.title = `${title} – Earwitness`;
+  setUpPaper(title);
   $('meta').textContent = [recording.recorded_at?.replace('T', ' '), clock(duration, 0), recording.direction && name(recording.direction), doc.case?.exhibit, title === data.original_file ? null : data.original_file].filter(Boolean).join(' · ');
   $('about').textContent = t('about');
+  $('case').hidden = !data.case_id;
   const notices = [doc.redaction && `${t('redacted')}: ${doc.redaction.note}`, doc.reviewed && `${t('reviewedCopy')}: ${doc.reviewed.note}`, ...recording.warnings.map((one) => `${t('warnings')} (${name(one.kind)}): ${one.message}`), doc.speakers.skipped && `${t('people')}: ${doc.speakers.skipped}`];
   $('notices').append(...notices.filter(Boolean).slice(0, 8).map((text) => el('p', { class: 'notice' }, text)));
+}
+
+// The title, the hash of the file and page numbers on each page of paper.
+function setUpPaper(title) {
+  const quote = (text) => `"${[...text].map((c) => (/[\p{L}\p{N} .,:-]/u.test(c) ? c : `\\${c.codePointAt(0).toString(16)} `)).join('')}"`;
+  const line = [title.slice(0, 80), `SHA-256 ${recording.sha256.slice(0, 16)}`].join(' \u00b7 ');
+  document.head.append(el('style', null, `@page { @top-left { content: ${quote(line)}; font: 8px sans-serif; color: #444; } @bottom-right { content: counter(page) " / " counter(pages); font: 8px sans-serif; color: #444; } }`));
 }
 
 // ---- controls
@@ -1189,6 +1259,7 @@ function setUpControls() {
   $('zoom').addEventListener('click', () => { isWhole = $('fit').disabled; });
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw);
   addEventListener('beforeprint', drawPaper);
+  addEventListener('hashchange', goToLink);
   for (const button of [$('previous'), $('next')]) button.hidden = !evidence.length;
 }
 
@@ -1206,3 +1277,4 @@ renderCustody();
 renderTimeline();
 setUpControls();
 tick();
+goToLink();

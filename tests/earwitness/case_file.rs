@@ -80,6 +80,7 @@ fn case_file_is_stated_by_every_export() {
             {"channel": 0, "id": "lee", "name": "이영희", "role": null},
             {"channel": 1, "id": "kim", "name": "김민수", "role": "피고"},
         ],
+        "voices": [],
         "file_sha256": sha256_hex(text.as_bytes()),
     });
     assert_eq!(document["case"], expected);

@@ -352,7 +352,7 @@ fn clip_that_is_interrupted_leaves_nothing() {
     wait_until("the clip is written", || count() > 0);
     assert!(send_signal(child.id(), "INT"));
     let finished = Finished::of(child.wait_with_output().unwrap()).with_code(130);
-    assert!(finished.stderr.contains("interrupted: no clip was written"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("interrupted: nothing was written"), "{}", finished.stderr);
     assert_eq!(count(), 0);
 }
 

@@ -17,6 +17,11 @@ pub(crate) const NAME: &str = "민수_261107_213000";
 
 /// A result folder with the store.
 pub(crate) fn folder() -> TempDir {
+    folder_with(|_, body| body)
+}
+
+/// A result folder with a store whose artifacts were changed, by stage, before they were stored.
+pub(crate) fn folder_with(change: impl Fn(&str, Value) -> Value) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let mut store = open(&StoreUrl::file(folder.path().join("earwitness.db")), Access::Create).unwrap();
     let (path, sha256) = (format!("/calls/{NAME}.m4a"), sha256_hex(b"the bytes of the recording"));
@@ -26,8 +31,10 @@ pub(crate) fn folder() -> TempDir {
     store.put_recordings(run, std::slice::from_ref(&entry)).unwrap();
     let batch = NewBatch { worker: "cpu:0".to_owned(), priority: 0, recordings: 1, audio_s: entry.audio_s };
     let lease = store.grant(run, &batch).unwrap();
-    let commit =
-        |key: StageKey| Commit { lease, what: NewRecord::Artifact { artifact: artifact(key), replace: false } };
+    let commit = |key: StageKey| Commit {
+        lease,
+        what: NewRecord::Artifact { artifact: artifact(key, &change), replace: false },
+    };
     let commits: Vec<_> = entry.keys().into_iter().map(commit).collect();
     assert_eq!(store.commit(&commits).unwrap(), [Committed::Written; 6]);
     folder
@@ -52,8 +59,9 @@ fn steps() -> Vec<RecipeStep> {
     ]
 }
 
-fn artifact(key: StageKey) -> NewArtifact {
-    let body = match key.stage.to_string().as_str() {
+fn artifact(key: StageKey, change: &impl Fn(&str, Value) -> Value) -> NewArtifact {
+    let stage = key.stage.to_string();
+    let body = match stage.as_str() {
         "decode" => recording(),
         "segment" => segments(),
         "diarize" => serde_json::to_value(speakers()).unwrap(),
@@ -63,7 +71,7 @@ fn artifact(key: StageKey) -> NewArtifact {
     };
     NewArtifact {
         key,
-        body: body.to_string(),
+        body: change(&stage, body).to_string(),
         started_at_ms: 1_763_900_000_123,
         duration_s: 0.25,
         tool: Tool {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::FolderArgs;
+use crate::case_file::is_voice;
 
 /// The `case` commands.
 #[derive(Debug, Subcommand)]
@@ -82,13 +83,21 @@ pub(crate) struct RecordingArgs {
     /// The recording's exhibit number.
     #[arg(long, value_name = "TEXT", requires = "recording")]
     pub(crate) exhibit: Option<String>,
-    /// Who speaks on a channel of the recording, such as 1=kim; can be given several times. Then the default channels of
-    /// people do not apply to it. 1= removes the channel.
-    #[arg(long, value_name = "CHANNEL=ID", requires = "recording", value_parser = speaker)]
-    pub(crate) speaker: Vec<(u16, String)>,
+    /// Who speaks on a channel of the recording, such as 1=kim, or who one of its voices is, such as S1=kim; can be given
+    /// several times. With a channel, the default channels of people do not apply to the recording. 1= or S1= removes what
+    /// is stated.
+    #[arg(long, value_name = "SPEAKER=ID", requires = "recording", value_parser = speaker)]
+    pub(crate) speaker: Vec<(SpeakerKey, String)>,
     /// A note about the recording. It is part of exported JSON.
     #[arg(long, value_name = "TEXT", requires = "recording")]
     pub(crate) note: Option<String>,
+}
+
+/// A channel of a recording, or the label of a voice in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SpeakerKey {
+    Channel(u16),
+    Voice(String),
 }
 
 /// A default channel; none for an empty text.
@@ -104,7 +113,11 @@ fn channel(text: &str) -> Result<Channel, String> {
         .map_err(|_| format!("a number from 0 to {} is expected", u16::MAX))
 }
 
-fn speaker(text: &str) -> Result<(u16, String), String> {
-    let parsed = text.split_once('=').and_then(|(channel, id)| Some((channel.parse().ok()?, id.to_owned())));
-    parsed.ok_or_else(|| "a channel and the id of a person are expected, such as 1=kim".to_owned())
+fn speaker(text: &str) -> Result<(SpeakerKey, String), String> {
+    let key = |key: &str| {
+        let channel = || key.parse().ok().map(SpeakerKey::Channel);
+        is_voice(key).then(|| SpeakerKey::Voice(key.to_owned())).or_else(channel)
+    };
+    let parsed = text.split_once('=').and_then(|(speaker, id)| Some((key(speaker)?, id.to_owned())));
+    parsed.ok_or_else(|| "a channel or voice and the id of a person are expected, such as 1=kim or S1=kim".to_owned())
 }

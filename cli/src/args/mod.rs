@@ -5,6 +5,7 @@ mod cluster;
 mod evidence;
 mod review;
 mod settings;
+mod transcript;
 mod voices;
 
 use std::ffi::OsString;
@@ -18,11 +19,12 @@ use scheduler::coordinator::Recompute;
 use scheduler::store::StoreUrl;
 use stage_core::StageName;
 
-pub(crate) use self::case::{CaseCommand, CaseSetArgs, CaseShowArgs, Channel, PersonArgs};
+pub(crate) use self::case::{CaseCommand, CaseSetArgs, CaseShowArgs, Channel, PersonArgs, SpeakerKey};
 pub(crate) use self::cluster::ClusterArgs;
 pub(crate) use self::evidence::{EvidenceArgs, LexiconCheckArgs, LexiconCommand};
 pub(crate) use self::review::{ReviewArgs, ReviewCommand, ReviewFileArgs, ReviewItemArgs, ReviewListArgs};
 pub(crate) use self::settings::{FormatArgs, ModelArgs, SettingArgs, StageSettingArgs};
+pub(crate) use self::transcript::TranscriptArgs;
 pub(crate) use self::voices::{VoicesArgs, VoicesCommand, VoicesNameArgs};
 use crate::clip::Time;
 use crate::config::{DEFAULT_FILE, PrecisionChoice};
@@ -78,6 +80,8 @@ pub(crate) enum Command {
     /// Cut a range out of a recording: a WAV file with exactly the decoder's samples, and a JSON file with their hashes, the
     /// transcript and its context.
     Clip(ClipArgs),
+    /// Write a draft of a transcript (녹취록 초안) of a recording, for courts: a page to print, or DOCX to correct.
+    Transcript(TranscriptArgs),
     /// Show or change what `case.toml` states: title, people and exhibits of a case.
     #[command(subcommand)]
     Case(CaseCommand),

@@ -14,7 +14,7 @@ use transcribe::{Task, architectures};
 
 use super::positive;
 use crate::config::{Config, ConfigError, Loaded, PrecisionChoice};
-use crate::export::ReportLanguage;
+use crate::export::{CopyFormat, ExportConfig, ReportLanguage};
 
 /// Settings of transcription. The file of --config has more.
 #[derive(Debug, Args)]
@@ -98,7 +98,44 @@ pub(crate) struct FormatArgs {
     /// Language of the fixed texts of pages (html). Default: en.
     #[arg(long, value_name = "LANGUAGE", value_enum)]
     pub(crate) report_language: Option<ReportLanguage>,
+    /// Write a copy of each recording beside its page (html) that Chromium plays and seeks in exactly, with the time axis of
+    /// the results: flac (smaller; the output of lossy codecs is rounded to 16 bits) or wav (every sample exactly).
+    /// For AMR, GSM, ADPCM, mp3 and others; docs/codecs.md lists what Chromium plays.
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub(crate) listening_copy: Option<CopyFormat>,
+    /// Put the audio into each page (html), up to 64 MiB: the listening copy if one is written, otherwise the recording if
+    /// Chromium plays it. Default: false.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) embed_audio: Option<bool>,
 }
+
+impl FormatArgs {
+    /// Overrides the settings of the configuration file.
+    pub(crate) fn apply(&self, config: &mut ExportConfig) {
+        set(&mut config.csv_bom, self.csv_bom.as_ref());
+        set(&mut config.report_language, self.report_language.as_ref());
+        set(&mut config.listening_copy, self.listening_copy.map(Some).as_ref());
+        set(&mut config.embed_audio, self.embed_audio.as_ref());
+    }
+
+    /// Refuses flags that would have no effect without pages.
+    ///
+    /// # Errors
+    /// A flag about the sound of pages is given, and none are written.
+    pub(crate) fn check(&self, formats: &[String]) -> Result<(), NoPages> {
+        let flag = match self {
+            Self { listening_copy: Some(_), .. } => "--listening-copy",
+            Self { embed_audio: Some(true), .. } => "--embed-audio",
+            _ => return Ok(()),
+        };
+        if formats.iter().any(|format| format == "html") { Ok(()) } else { Err(NoPages(flag)) }
+    }
+}
+
+/// A flag about pages that are not written.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} is about the pages of recordings: add html to --format")]
+pub(crate) struct NoPages(&'static str);
 
 /// Settings of the stages without the precision, because `bench` takes a list of precisions.
 #[derive(Debug, Args)]
@@ -248,6 +285,8 @@ impl SettingArgs {
             ("--name-pattern", !self.name_pattern.is_empty()),
             ("--csv-bom", self.formats.csv_bom.is_some()),
             ("--report-language", self.formats.report_language.is_some()),
+            ("--listening-copy", self.formats.listening_copy.is_some()),
+            ("--embed-audio", self.formats.embed_audio.is_some()),
         ];
         flags.into_iter().find(|(_, is_given)| *is_given).map(|(flag, _)| flag)
     }
@@ -264,8 +303,7 @@ impl SettingArgs {
         set(&mut config.limits.device_batch_size, self.device_batch_size.as_ref());
         set(&mut config.models.precision, self.precision.as_ref());
         config.run.name_patterns.splice(0..0, self.name_pattern.iter().cloned());
-        set(&mut config.export.csv_bom, self.formats.csv_bom.as_ref());
-        set(&mut config.export.report_language, self.formats.report_language.as_ref());
+        self.formats.apply(&mut config.export);
         Ok(loaded)
     }
 }

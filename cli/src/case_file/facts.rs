@@ -25,6 +25,9 @@ pub struct CaseFacts {
     pub party: Option<PersonFacts>,
     /// Who speaks on which channel, by channel. A channel about which nothing is stated is missing.
     pub speakers: Vec<Speaker>,
+    /// Who the voices are, by label: labels of diarize within this recording. A voice about which nothing is stated is
+    /// missing.
+    pub voices: Vec<Voice>,
     /// SHA-256 of the bytes of `case.toml`.
     pub file_sha256: String,
 }
@@ -49,6 +52,18 @@ pub struct PersonFacts {
 pub struct Speaker {
     /// The channel, from 0.
     pub channel: u16,
+    /// The person.
+    #[serde(flatten)]
+    pub person: PersonFacts,
+}
+
+/// Who a voice is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[cfg_attr(test, derive(serde::Deserialize))]
+#[non_exhaustive]
+pub struct Voice {
+    /// The label of the voice, such as `S1`.
+    pub speaker: String,
     /// The person.
     #[serde(flatten)]
     pub person: PersonFacts,
@@ -90,6 +105,9 @@ impl CaseFile {
             None => self.default_speakers(party, channels),
         };
         let speakers = speakers.into_iter().filter(|(channel, _)| *channel < channels);
+        let voices = recording.into_iter().flat_map(|recording| &recording.voices);
+        let voice =
+            |(label, id): (&String, &String)| Some(Voice { speaker: label.clone(), person: self.person(id)?.into() });
         CaseFacts {
             title: self.title.clone(),
             reference: self.reference.clone(),
@@ -97,6 +115,7 @@ impl CaseFile {
             note: recording.and_then(|recording| recording.note.clone()),
             party: if let PartyMatch::Person(person) = party { Some(person.into()) } else { None },
             speakers: speakers.map(|(channel, person)| Speaker { channel, person: person.into() }).collect(),
+            voices: voices.filter_map(voice).collect(),
             file_sha256: self.file_sha256.clone(),
         }
     }

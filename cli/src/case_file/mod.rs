@@ -19,7 +19,8 @@ pub(crate) use self::compare::{name as comparable_name, number as comparable_num
 pub(crate) use self::edit::{Edit, PersonEdit, RecordingEdit};
 pub use self::error::CaseFileError;
 pub(crate) use self::facts::PartyMatch;
-pub use self::facts::{CaseFacts, PersonFacts, Speaker};
+pub use self::facts::{CaseFacts, PersonFacts, Speaker, Voice};
+pub(crate) use self::parse::is_voice;
 pub(crate) use self::source::{path, read as read_text};
 
 /// What a `case.toml` states. Texts are in NFC, without white space around them.
@@ -82,6 +83,8 @@ pub struct CaseRecording {
     pub exhibit: Option<String>,
     /// The id of the person on each channel, instead of the default channels of people.
     pub channels: Option<BTreeMap<u16, String>>,
+    /// The id of the person who is a voice, by the voice's label (`S1`), as in the results of the recording.
+    pub voices: BTreeMap<String, String>,
     /// A note.
     pub note: Option<String>,
 }

@@ -42,6 +42,8 @@ struct RecordingTable {
     sha256: Spanned<String>,
     exhibit: Option<Spanned<String>>,
     channels: Option<BTreeMap<Spanned<String>, Spanned<String>>>,
+    #[serde(default)]
+    voices: BTreeMap<Spanned<String>, Spanned<String>>,
     note: Option<Spanned<String>>,
 }
 
@@ -201,7 +203,14 @@ fn recordings(source: Source<'_>, tables: &[RecordingTable], index: &mut Index) 
             return Err(source.refused(number, format!("the exhibit `{text}` is another recording (line {first})")));
         }
         let channels = table.channels.as_ref().map(|stated| channels(source, stated, index)).transpose()?;
-        recordings.push(CaseRecording { sha256, exhibit, channels, note: source.optional(table.note.as_ref())? });
+        let voices = voices(source, &table.voices, index)?;
+        recordings.push(CaseRecording {
+            sha256,
+            exhibit,
+            channels,
+            voices,
+            note: source.optional(table.note.as_ref())?,
+        });
     }
     Ok(recordings)
 }
@@ -220,14 +229,42 @@ fn channels(
             let reason = format!("the channel `{}`: a number from 0 to {} is expected", printable(digits), u16::MAX);
             return Err(source.refused(key, reason));
         };
-        let id = source.text(person)?;
-        if !index.ids.contains_key(&id) {
-            let reason = format!("there is no person `{id}`: add a [[person]] with this id, or use another one");
-            return Err(source.refused(person, reason));
-        }
-        channels.insert(channel, id);
+        channels.insert(channel, person_id(source, person, index)?);
     }
     Ok(channels)
+}
+
+fn voices(
+    source: Source<'_>,
+    stated: &BTreeMap<Spanned<String>, Spanned<String>>,
+    index: &Index,
+) -> Result<BTreeMap<String, String>, Refused> {
+    let mut voices = BTreeMap::new();
+    for (key, person) in stated {
+        let label = key.get_ref();
+        if !is_voice(label) {
+            let reason = format!("the voice `{}`: a label of the results such as S1 is expected", printable(label));
+            return Err(source.refused(key, reason));
+        }
+        voices.insert(label.clone(), person_id(source, person, index)?);
+    }
+    Ok(voices)
+}
+
+/// Whether a text is the label of a voice: `S` and a number from 1.
+pub(crate) fn is_voice(label: &str) -> bool {
+    let number = label.strip_prefix('S').and_then(|digits| digits.parse().ok());
+    number.is_some_and(|number: u32| number > 0 && format!("S{number}") == label)
+}
+
+/// The id of a person of the file.
+fn person_id(source: Source<'_>, person: &Spanned<String>, index: &Index) -> Result<String, Refused> {
+    let id = source.text(person)?;
+    if index.ids.contains_key(&id) {
+        return Ok(id);
+    }
+    let reason = format!("there is no person `{id}`: add a [[person]] with this id, or use another one");
+    Err(source.refused(person, reason))
 }
 
 #[cfg(test)]
@@ -259,7 +296,10 @@ mod tests {
                 "kim",
                 &format!("role = '피고'\nnumbers = ['010-1234-5678']\naliases = ['{decomposed}']\nchannel = 65535")
             ),
-            recording("A", "exhibit = '갑 제3호증'\nchannels = { 0 = 'kim', 65535 = 'kim' }\nnote = 'n'"),
+            recording(
+                "A",
+                "exhibit = '갑 제3호증'\nchannels = { 0 = 'kim', 65535 = 'kim' }\nvoices = { S1 = 'kim', S12 = 'kim' }\nnote = 'n'"
+            ),
         );
         let case = parse(&text).unwrap();
         assert_eq!((case.title.as_deref(), case.reference.as_deref()), (Some("갑 대 을"), Some("2026가단12345")));
@@ -267,6 +307,10 @@ mod tests {
         assert_eq!((kim.aliases.as_slice(), kim.channel), (&["김민수".to_owned()][..], Some(u16::MAX)));
         let recording = case.recording(&"a".repeat(64)).expect("the hash is in lowercase");
         assert_eq!(recording.channels.as_ref().map(|channels| channels[&u16::MAX].as_str()), Some("kim"));
+        assert_eq!(
+            recording.voices.iter().map(|(label, id)| format!("{label} {id}")).collect::<Vec<_>>(),
+            ["S1 kim", "S12 kim"]
+        );
         assert_eq!(case.file_sha256, stage_core::sha256_hex(text.as_bytes()));
         let empty = parse("# nothing yet\n").unwrap();
         assert!(empty.title.is_none() && empty.people.is_empty() && empty.recordings.is_empty());
@@ -310,6 +354,11 @@ mod tests {
             (recording("a", "channels = { 0 = 'kim' }"), 3, "no person `kim`"),
             (format!("{kim}{}", recording("a", "channels = { 65536 = 'kim' }")), 8, "the channel `65536`"),
             (format!("{kim}{}", recording("a", "channels = { 01 = 'kim' }")), 8, "the channel `01`"),
+            (recording("a", "voices = { S1 = 'kim' }"), 3, "no person `kim`"),
+            (format!("{kim}{}", recording("a", "voices = { 0 = 'kim' }")), 8, "the voice `0`"),
+            (format!("{kim}{}", recording("a", "voices = { S01 = 'kim' }")), 8, "the voice `S01`"),
+            (format!("{kim}{}", recording("a", "voices = { S0 = 'kim' }")), 8, "the voice `S0`"),
+            (format!("{kim}{}", recording("a", "voices = { unknown = 'kim' }")), 8, "the voice `unknown`"),
             (format!("{kim}{}", recording("a", "channels = { -1 = 'kim' }")), 8, "the channel `-1`"),
         ];
         for (text, line, reason) in cases {

@@ -23,10 +23,12 @@ pub(crate) use self::description::Description;
 use self::description::{CLIP_VERSION, ClipBlock, RangeBlock, SourceBlock};
 use self::places::Places;
 use self::range::FrameRange;
-use self::samples::{Cut, Survey};
+pub(crate) use self::range::{RangeError, check_order};
+pub(crate) use self::samples::{Cut, Survey, WriteError};
 pub(crate) use self::time::Time;
 use self::transcript::{ContextBlock, Found, Interval};
 pub(crate) use self::transcript::{Phrase, TranscriptBlock};
+pub(crate) use self::wav::{SampleFormat, WavSpec};
 use crate::error::{Error, ErrorContext};
 
 /// The samples at 16 kHz are not read, unless the recording has this rate. Then they are read in order, from memory or

@@ -58,7 +58,7 @@ impl FrameRange {
 ///
 /// # Errors
 /// The range does not begin before it ends.
-pub(super) fn check_order(from: &Time, to: &Time) -> Result<(), RangeError> {
+pub(crate) fn check_order(from: &Time, to: &Time) -> Result<(), RangeError> {
     if from.ns() < to.ns() { Ok(()) } else { Err(RangeError::Order { from: from.clone(), to: to.clone() }) }
 }
 

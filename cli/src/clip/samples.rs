@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorContext, ErrorKind};
 
 /// The decoded recording, the frames to take from it, and the way to stop.
 #[derive(Clone, Copy)]
-pub(super) struct Cut<'a> {
+pub(crate) struct Cut<'a> {
     pub(super) input: &'a Path,
     pub(super) pcm: &'a Pcm,
     pub(super) range: FrameRange,
@@ -22,17 +22,17 @@ pub(super) struct Cut<'a> {
 }
 
 /// What one pass over the recording finds.
-pub(super) struct Survey {
+pub(crate) struct Survey {
     /// The smallest format that holds all samples of the range exactly.
-    pub(super) format: SampleFormat,
+    pub(crate) format: SampleFormat,
     /// Hash of all samples of the recording.
-    pub(super) recording_sha256: String,
+    pub(crate) recording_sha256: String,
     /// Hash of the samples of the range.
-    pub(super) range_sha256: String,
+    pub(crate) range_sha256: String,
 }
 
 /// A WAV file that was written.
-pub(super) struct Written {
+pub(crate) struct Written {
     /// SHA-256 of the file.
     pub(super) sha256: String,
     /// Its size in bytes.
@@ -41,19 +41,24 @@ pub(super) struct Written {
 
 /// Why a WAV file was not written.
 #[derive(Debug, thiserror::Error)]
-enum WriteError {
+pub(crate) enum WriteError {
     #[error(transparent)]
     Disk(#[from] io::Error),
     #[error(transparent)]
     Samples(#[from] Error),
 }
 
-impl Cut<'_> {
+impl<'a> Cut<'a> {
+    /// All frames of a recording.
+    pub(crate) fn whole(input: &'a Path, pcm: &'a Pcm, frames: u64, is_stopped: &'a dyn Fn() -> bool) -> Self {
+        Self { input, pcm, range: FrameRange { first: 0, end: frames }, is_stopped }
+    }
+
     /// Reads the whole recording, so that the hash of its samples can be compared with that of the first pass.
     ///
     /// # Errors
     /// The recording cannot be decoded again, or the user has stopped it.
-    pub(super) fn survey(&self) -> Result<Survey, Error> {
+    pub(crate) fn survey(&self) -> Result<Survey, Error> {
         let (mut whole, mut part) = (SampleHash::default(), SampleHash::default());
         let mut format = SampleFormat::Int16;
         self.each_packet(|samples, of_range| {
@@ -76,21 +81,20 @@ impl Cut<'_> {
         let channels = u16::try_from(reader.channels()).unwrap_or(u16::MAX);
         let rate_hz = reader.sample_rate_hz();
         let spec = WavSpec { format: survey.format, rate_hz, channels, frames: self.range.frames() };
-        let header = spec.header().map_err(|error: TooWide| Error::usage(error)).context(shown(self.input))?;
-        let written = write_new(path, |file| self.write_to(file, &spec, header, &survey.range_sha256));
+        let written = write_new(path, |file| self.write_to(file, &spec, survey));
         written.or_else(|error| match error {
             WriteError::Samples(error) => Err(error),
             WriteError::Disk(error) => places::unwritable(path, error),
         })
     }
 
-    fn write_to(
-        &self,
-        file: &mut File,
-        spec: &WavSpec,
-        mut bytes: Vec<u8>,
-        samples: &str,
-    ) -> Result<Written, WriteError> {
+    /// Writes the samples of the range to an empty file.
+    ///
+    /// # Errors
+    /// As [`Cut::write`].
+    pub(crate) fn write_to(&self, file: &mut File, spec: &WavSpec, survey: &Survey) -> Result<Written, WriteError> {
+        let header = spec.header().map_err(|error: TooWide| Error::usage(error));
+        let mut bytes = header.context(shown(self.input))?;
         let (mut of_file, mut of_samples, mut written) = (Sha256Stream::default(), SampleHash::default(), 0);
         let mut put = |bytes: &[u8]| {
             of_file.update(bytes);
@@ -108,7 +112,7 @@ impl Cut<'_> {
             Ok::<_, WriteError>(left > 0)
         })?;
         put(spec.padding())?;
-        if of_samples.finish().finish_hex() != samples {
+        if of_samples.finish().finish_hex() != survey.range_sha256 {
             return Err(WriteError::Samples(Error::unexpected(format!(
                 "{}: the decoder's output differs between two passes",
                 shown(self.input)
@@ -119,11 +123,14 @@ impl Cut<'_> {
 
     /// Passes on the samples of each packet of the recording, and those of them that are in the range, until `take` returns
     /// false.
-    fn each_packet<E: From<Error>>(&self, mut take: impl FnMut(&[f32], &[f32]) -> Result<bool, E>) -> Result<(), E> {
+    pub(crate) fn each_packet<E: From<Error>>(
+        &self,
+        mut take: impl FnMut(&[f32], &[f32]) -> Result<bool, E>,
+    ) -> Result<(), E> {
         for packet in self.pcm.native().map_err(Error::from).context(shown(self.input))? {
             let packet = packet.map_err(Error::from).context(shown(self.input))?;
             if (self.is_stopped)() {
-                return Err(Error::new(ErrorKind::Interrupted, "interrupted: no clip was written").into());
+                return Err(Error::new(ErrorKind::Interrupted, "interrupted: nothing was written").into());
             }
             let frames = packet.frames() as u64;
             let at = |frame: u64| frame.saturating_sub(packet.first_frame).min(frames) as usize * packet.channels;

@@ -40,7 +40,7 @@ impl Time {
     }
 
     /// The time as a part of a file name: `00-01-23.500`.
-    pub(super) fn in_name(&self) -> String {
+    pub(crate) fn in_name(&self) -> String {
         let (s, decimals) = (self.ns / SECOND_NS, decimals(self.ns, 3));
         format!("{:02}-{:02}-{:02}.{decimals}", s / 3600, s / 60 % 60, s % 60)
     }

@@ -16,7 +16,7 @@ pub(crate) enum SampleFormat {
 /// A recording that a WAV file cannot hold.
 #[derive(Debug, thiserror::Error)]
 #[error("a WAV file cannot hold {channels} channels at {rate_hz} Hz in this format")]
-pub(super) struct TooWide {
+pub(crate) struct TooWide {
     channels: u16,
     rate_hz: u32,
 }
@@ -77,7 +77,7 @@ impl SampleFormat {
     }
 
     /// Bits of one sample.
-    pub(super) const fn bits(self) -> u16 {
+    pub(crate) const fn bits(self) -> u16 {
         match self {
             Self::Int16 => 16,
             Self::Int24 => 24,
@@ -116,11 +116,11 @@ fn is_integer(sample: f32, bits: u16) -> bool {
 
 /// Format, rate, channels and length of a WAV file.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct WavSpec {
-    pub(super) format: SampleFormat,
-    pub(super) rate_hz: u32,
-    pub(super) channels: u16,
-    pub(super) frames: u64,
+pub(crate) struct WavSpec {
+    pub(crate) format: SampleFormat,
+    pub(crate) rate_hz: u32,
+    pub(crate) channels: u16,
+    pub(crate) frames: u64,
 }
 
 impl WavSpec {

@@ -13,25 +13,30 @@ use crate::config::Loaded;
 use crate::copies;
 use crate::error::{Error, ErrorContext};
 use crate::exit::Exit;
-use crate::export::{DocumentContext, ExportConfig, ExportError, Exported, Exporter, Formats, Variant};
+use crate::export::{DocumentContext, ExportError, Exported, Exporter, Formats, SoundReader, Variant};
 use crate::file_name::NameParser;
 use crate::open_store;
 use crate::outputs::{FolderLock, Output, Record, check_places};
+use crate::settings::decode_config;
 use crate::signals::{self, SignalWatch};
 
 pub(crate) fn export(args: &ExportArgs) -> Result<Exit, Error> {
     let config = Loaded::find(args.config.as_deref()).map_err(Error::usage)?.config;
-    let all = Formats::with_settings(&ExportConfig {
-        csv_bom: args.formats.csv_bom.unwrap_or(config.export.csv_bom),
-        report_language: args.formats.report_language.unwrap_or(config.export.report_language),
-    });
+    let mut settings = config.export.clone();
+    args.formats.apply(&mut settings);
+    args.formats.check(&args.format).map_err(Error::usage)?;
+    let all = Formats::with_settings(&settings);
     let selected = all.select(args.format.iter().map(String::as_str)).map_err(Error::usage)?;
-    let patterns = [args.name_pattern.clone(), config.run.name_patterns].concat();
+    let patterns = [args.name_pattern.clone(), config.run.name_patterns.clone()].concat();
     let names = NameParser::new(&patterns).map_err(Error::usage)?;
     let folder = &args.folder.folder;
     let context = DocumentContext { names, case: CaseFile::read(folder).map_err(Error::usage)? };
     let variant = Variant { reviewed: args.reviewed, redacted: args.redact };
-    let exporter = Exporter { selected: &selected, all: &all, context: &context, variant };
+    let interrupt = Interrupt::default();
+    let sound = SoundReader { folder: folder.clone(), decode: decode_config(&config), interrupt: interrupt.clone() };
+    let (copies, sound) = (settings.listening_copy, Some(&sound));
+    let exporter = Exporter { selected: &selected, all: &all, context: &context, variant, copies, sound };
+    check_variant(args, variant)?;
     let url = open_store::url(args.folder.store.as_deref(), folder)?;
     // A copy elsewhere changes neither the folder nor the store, which may be on read-only media.
     let elsewhere = args.out.as_deref().filter(|out| !same_folder(out, folder));
@@ -56,13 +61,22 @@ pub(crate) fn export(args: &ExportArgs) -> Result<Exit, Error> {
     };
     let recordings = store.recordings().map_err(Error::store)?;
     check(&record, exporter, &recordings, &case_file::path(folder))?;
-    let signals = SignalWatch::start(Interrupt::default()).context("the signal handlers cannot be installed")?;
+    let signals = SignalWatch::start(interrupt).context("the signal handlers cannot be installed")?;
     let (exit, copies) = export_all(&mut *store, &mut record, exporter, &recordings, &signals);
     if elsewhere.is_some() {
         drop(store);
         copies::record(&url, &copies);
     }
     Ok(exit)
+}
+
+/// Refuses sound in masked copies, which have none.
+fn check_variant(args: &ExportArgs, variant: Variant) -> Result<(), Error> {
+    let asks = args.formats.listening_copy.is_some() || args.formats.embed_audio == Some(true);
+    if variant.redacted && asks {
+        return Err(Error::usage("--listening-copy and --embed-audio: a masked copy (--redact) has no sound"));
+    }
+    Ok(())
 }
 
 /// Refuses to write over recordings, over the `case.toml`, and over files that the store has no record of.
@@ -91,13 +105,22 @@ fn export_all(
     signals: &SignalWatch,
 ) -> (Exit, Vec<Entry>) {
     let (mut copies, mut failed, mut formats) = (Vec::new(), 0, BTreeSet::new());
+    let mut case_page = exporter.begin_case(record);
     for entry in recordings {
         if signals.is_interrupted() {
             println!("interrupted after {} files", copies.len());
             return (signals::exit(), copies);
         }
         match exporter.export(store, record, entry) {
-            Ok(Exported { files, again, removed, .. }) => {
+            Ok(Exported { document, files, again, removed, sound_problems }) => {
+                if let Some(draft) = &mut case_page
+                    && let Err(error) = exporter.add_to_case(draft, record, entry, &document)
+                {
+                    // It is read and reported again when the page is written.
+                    tracing::debug!(%error, "the recording was not added to the page of the case");
+                }
+                failed += usize::from(!sound_problems.is_empty());
+                sound_problems.iter().for_each(|why| println!("{}: {}", shown(&entry.path), printable(why)));
                 let Variant { reviewed, redacted } = exporter.variant;
                 let recording = &entry.file_sha256;
                 let copy = |(format, sha256)| Entry::Copied {
@@ -119,10 +142,10 @@ fn export_all(
             }
         }
     }
-    match exporter.export_case(store, record) {
-        Ok(Some(page)) => println!("all recordings on one page: {}", shown(&page)),
-        Ok(None) => {}
-        Err(error) => {
+    match case_page.map(|draft| exporter.export_case(store, record, draft, false)) {
+        Some(Ok(page)) => println!("all recordings on one page: {}", shown(&page)),
+        None => {}
+        Some(Err(error)) => {
             failed += 1;
             println!(
                 "{}: the page of the case was not written: {}",

@@ -22,6 +22,7 @@ mod stage;
 mod started;
 mod status;
 mod store;
+mod transcript;
 mod verify;
 mod voices;
 
@@ -67,6 +68,7 @@ pub(crate) fn dispatch(command: &Command) -> Result<Exit, Error> {
         Command::Store(command) => store::store(command),
         Command::Export(args) => export::export(args),
         Command::Clip(args) => clip::clip(args),
+        Command::Transcript(args) => transcript::transcript(args),
         Command::Devices(args) => devices::devices(args),
         Command::Models(args) => models::models(args),
         Command::Evidence(args) => evidence::evidence(args),

@@ -86,6 +86,7 @@ impl Started {
         if let Some(formats) = task.formats {
             formats.clone_into(&mut config.run.formats);
         }
+        args.settings.formats.check(&config.run.formats).map_err(Error::usage)?;
         let mut pipeline = pipeline(args, config, task, store)?.interrupt(interrupt);
         pipeline.read_files.extend(loaded.file.iter().cloned());
         let run = in_settings(plan(pipeline), loaded.file.as_deref())?;

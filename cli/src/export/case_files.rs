@@ -8,13 +8,22 @@ use stage_core::{PipelineError, path_text, sha256_hex};
 
 use super::case_page::{CaseFacts, CasePage, PageFile, WithoutResults};
 use super::write::{Rendered, file_name, find, write};
-use super::{ExportConfig, ExportError, ExportFormat, Exporter};
+use super::{Document, ExportConfig, ExportError, ExportFormat, Exporter};
 use crate::outputs::{Output, Record, RemoveError};
 
 /// The format of the files in the record.
 pub(crate) const CASE_PAGE: &str = "case-page";
 /// The format of the pages of recordings, with which the page of the case is written.
-const PAGE: &str = "html";
+pub(super) const PAGE: &str = "html";
+/// The default name of the report of a run.
+const REPORT: &str = "report.html";
+
+/// The page of the case, as recordings are added to it.
+pub(crate) struct CaseDraft {
+    page: CasePage,
+    /// Hashes of the recordings that it has.
+    added: HashSet<String>,
+}
 
 impl Exporter<'_> {
     /// The page of the case, if it is written: with the pages of recordings, and if an earlier run wrote it.
@@ -23,7 +32,35 @@ impl Exporter<'_> {
         self.page_format(record).map(|_| page())
     }
 
-    /// Writes the page of the case over all recordings of the store. Returns its path; `None` if it is not written.
+    /// Begins the page of the case; `None` if it is not written.
+    pub(crate) fn begin_case(&self, record: &Record) -> Option<CaseDraft> {
+        let language = ExportConfig::recorded(&self.page_format(record)?.settings()).report_language;
+        Some(CaseDraft { page: CasePage::new(language), added: HashSet::new() })
+    }
+
+    /// Adds a recording whose document was read already, so that it is not read again.
+    ///
+    /// # Errors
+    /// The document cannot be written as text.
+    pub(crate) fn add_to_case(
+        &self,
+        draft: &mut CaseDraft,
+        record: &Record,
+        entry: &RecordingEntry,
+        document: &Document,
+    ) -> Result<(), ExportError> {
+        let Some(format) = self.page_format(record) else { return Ok(()) };
+        let name = self.variant.name(&entry.name, Some(&entry.file_sha256));
+        let has_page = record.of_recording(&entry.file_sha256).any(|file| file.format == PAGE);
+        let page = has_page.then(|| file_name(&name, format));
+        let added = draft.page.add(document, &name, page);
+        added.map_err(|reason| ExportError::Render { format: CASE_PAGE, reason })?;
+        draft.added.insert(entry.file_sha256.clone());
+        Ok(())
+    }
+
+    /// Writes the page of the case over all recordings of the store: reads those that the draft does not have. Returns its
+    /// path. The page links to the report of the run if that is there, or will be, since this run `computed` something.
     ///
     /// # Errors
     /// The store cannot be read, or a file exists that is not replaced, or cannot be written.
@@ -31,29 +68,28 @@ impl Exporter<'_> {
         &self,
         store: &mut dyn Store,
         record: &mut Record,
-    ) -> Result<Option<PathBuf>, ExportError> {
-        let Some(format) = self.page_format(record) else { return Ok(None) };
-        let settings = format.settings();
+        mut draft: CaseDraft,
+        computed: bool,
+    ) -> Result<PathBuf, ExportError> {
+        let settings = self.page_format(record).map(ExportFormat::settings).unwrap_or_default();
         let recordings = store.recordings()?;
-        let mut page = CasePage::new(ExportConfig::recorded(&settings).report_language);
         let failures = self.failures(store, &recordings)?;
-        let mut facts = CaseFacts { head: store.head()?, failures, ..CaseFacts::default() };
+        let report = report_beside(record, computed);
+        let mut facts = CaseFacts { head: store.head()?, failures, report, ..CaseFacts::default() };
         if let Some(case) = &self.context.case {
             facts.title.clone_from(&case.title);
             facts.reference.clone_from(&case.reference);
         }
         for entry in &recordings {
+            if draft.added.contains(&entry.file_sha256) {
+                continue;
+            }
             match self.document(store, entry) {
-                Ok(document) => {
-                    let name = self.variant.name(&entry.name, Some(&entry.file_sha256));
-                    let has_page = record.of_recording(&entry.file_sha256).any(|file| file.format == PAGE);
-                    page.add(&document, &name, has_page.then(|| file_name(&name, format)))
-                        .map_err(|reason| ExportError::Render { format: CASE_PAGE, reason })?;
-                }
+                Ok(document) => self.add_to_case(&mut draft, record, entry, &document)?,
                 Err(error) => facts.failures.push(self.without_results(&entry.path, &error.into())),
             }
         }
-        let files = page.finish(facts).map_err(|reason| ExportError::Render { format: CASE_PAGE, reason })?;
+        let files = draft.page.finish(facts).map_err(|reason| ExportError::Render { format: CASE_PAGE, reason })?;
         let rendered = |file: PageFile| {
             let path = record.folder().join(&file.name);
             let sha256 = sha256_hex(&file.bytes);
@@ -67,7 +103,7 @@ impl Exporter<'_> {
         let rendered: Vec<Rendered> = files.into_iter().map(rendered).collect::<Result<_, ExportError>>()?;
         self.remove_old_texts(store, record, &rendered)?;
         write(store, record, rendered)?;
-        Ok(Some(record.folder().join(CasePage::NAME)))
+        Ok(record.folder().join(CasePage::NAME))
     }
 
     /// The format of pages, if one is requested or was written before.
@@ -111,4 +147,11 @@ impl Exporter<'_> {
             Err(RemoveError::Store(error)) => Err(error.into()),
         }
     }
+}
+
+/// The report of the run, if it is in the folder of the page. It is written after the page.
+fn report_beside(record: &Record, computed: bool) -> Option<&'static str> {
+    let path = record.folder().join(REPORT);
+    let is_recorded = record.entry(&path).is_some();
+    (is_recorded && (computed || path.is_file())).then_some(REPORT)
 }

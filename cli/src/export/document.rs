@@ -15,13 +15,13 @@ use stage_core::{
 
 use super::formats::Json;
 use super::read::Evidence;
-use super::{DocumentContext, ExportFormat};
-use crate::case_file::{CaseFacts, CaseFile, Speaker};
+use super::{DocumentContext, ExportFormat, PageSound};
+use crate::case_file::{CaseFacts, CaseFile, PersonFacts, Speaker, Voice};
 use crate::redact::RedactionBlock;
 use crate::review::{Judgment, ReviewBlock, ReviewedBlock, Target};
 
 /// Incremented when a field is removed or changes its meaning.
-const SCHEMA_VERSION: u32 = 7;
+const SCHEMA_VERSION: u32 = 8;
 
 /// All results of one recording. Times are in seconds from its start. A value that was not measured is null with a
 /// reason.
@@ -72,6 +72,8 @@ pub(crate) struct PageFacts {
     pub(crate) overview: Option<Overview>,
     /// ID of the case, which a file of reviews states.
     pub(crate) case_id: Option<String>,
+    /// What it plays, if not the recording beside it.
+    pub(crate) sound: PageSound,
 }
 
 /// How a result file was written from the artifacts in `provenance`.
@@ -261,7 +263,7 @@ impl Document {
             further: evidence.further,
             provenance: evidence.provenance,
             renderer: RendererBlock::of(&Json),
-            page: PageFacts { overview: evidence.overview, case_id: None },
+            page: PageFacts { overview: evidence.overview, ..PageFacts::default() },
         }
     }
 
@@ -277,6 +279,10 @@ impl Document {
         let (contact, number) = (recording.contact.as_deref(), recording.number.as_deref());
         let facts = |case: &CaseFile| case.facts(&recording.sha256, contact, number, recording.channels);
         self.case = context.case.as_ref().map(facts);
+        if let Some(case) = &mut self.case {
+            // Labels are those of these results: another run may have found other voices.
+            case.voices.retain(|voice| self.speakers.speakers.iter().any(|speaker| speaker.id == voice.speaker));
+        }
         self
     }
 
@@ -297,22 +303,49 @@ impl Document {
     /// the person's id behind it, in parentheses.
     #[must_use]
     pub fn speaker_name(&self, channel: u16) -> Option<String> {
-        let Speaker { person, .. } = self.speaker(channel)?;
-        let mut speakers = self.case.iter().flat_map(|case| &case.speakers);
-        let is_shared = speakers.any(|other| other.person.name == person.name && other.person.id != person.id);
-        Some(if is_shared { format!("{} ({})", person.name, person.id) } else { person.name.clone() })
+        Some(self.person_name(&self.speaker(channel)?.person))
     }
 
-    /// The name of who says a word: that of the person on its channel, if `case.toml` states it and the channel has no
-    /// second voice; otherwise the label of the speaker.
+    /// Who a voice is, if `case.toml` states it.
+    #[must_use]
+    pub fn voice(&self, label: &str) -> Option<&Voice> {
+        self.case.as_ref()?.voices.iter().find(|voice| voice.speaker == label)
+    }
+
+    /// The name of a speaker, with the person's id behind it if another speaker has the same name.
+    fn person_name(&self, person: &PersonFacts) -> String {
+        let speakers = self.case.iter().flat_map(|case| case.speakers.iter().map(|speaker| &speaker.person));
+        let voices = self.case.iter().flat_map(|case| case.voices.iter().map(|voice| &voice.person));
+        let is_shared = speakers.chain(voices).any(|other| other.name == person.name && other.id != person.id);
+        if is_shared { format!("{} ({})", person.name, person.id) } else { person.name.clone() }
+    }
+
+    /// The person behind a label of a channel, if `case.toml` states it: who the voice is, or else who speaks on the
+    /// channel if it has no second voice.
+    #[must_use]
+    pub fn person(&self, channel: u16, label: Option<&str>) -> Option<&PersonFacts> {
+        let on_channel = || self.speaker(channel).map(|speaker| &speaker.person);
+        let Some(label) = label else { return on_channel() };
+        if let Some(voice) = self.voice(label) {
+            return Some(&voice.person);
+        }
+        let mut voices = self.speakers.speakers.iter().filter(|voice| voice.channel == channel);
+        let is_label = label == Turn::UNKNOWN || voices.clone().any(|voice| voice.id == label);
+        let is_alone = voices.next().is_none() || voices.next().is_none();
+        if is_label && is_alone { on_channel() } else { None }
+    }
+
+    /// What a label of a channel is shown as: the name of the person behind it ([`Document::person`]), or itself.
+    #[must_use]
+    pub fn label_name(&self, channel: u16, label: Option<&str>) -> Option<String> {
+        let person = self.person(channel, label).map(|person| self.person_name(person));
+        person.or_else(|| label.map(str::to_owned))
+    }
+
+    /// The name of who says a word ([`Document::label_name`]).
     #[must_use]
     pub fn word_speaker(&self, word: &Word) -> Option<String> {
-        let Some(speaker) = &word.speaker else { return self.speaker_name(word.channel) };
-        let mut voices = self.speakers.speakers.iter().filter(|voice| voice.channel == word.channel);
-        let is_label = *speaker == Turn::UNKNOWN || voices.clone().any(|voice| voice.id == *speaker);
-        let is_alone = voices.next().is_none() || voices.next().is_none();
-        let name = if is_label && is_alone { self.speaker_name(word.channel) } else { None };
-        Some(name.unwrap_or_else(|| speaker.clone()))
+        self.label_name(word.channel, word.speaker.as_deref())
     }
 
     /// What labels a word in subtitles and readable text: who says it ([`Document::word_speaker`]), if several people speak
@@ -320,7 +353,8 @@ impl Document {
     #[must_use]
     pub fn word_label(&self, index: usize) -> Option<String> {
         if let Some(corrected) = self.corrected_speaker(index) {
-            return Some(corrected.to_owned());
+            let person = self.voice(corrected).map(|voice| self.person_name(&voice.person));
+            return Some(person.unwrap_or_else(|| corrected.to_owned()));
         }
         let several = self.recording.channels > 1 || self.speakers.speakers.len() > 1;
         self.words.get(index).filter(|_| several).and_then(|word| self.word_speaker(word))
@@ -512,6 +546,25 @@ pub(super) mod tests {
         assert_eq!(labels(&mono), [None, None, None, None], "nobody to tell apart");
         mono.speakers.speakers.push(voice("S2", 0));
         assert_eq!(labels(&mono), some(["S1", "S2", "unknown", "somebody"]));
+    }
+
+    #[test]
+    fn document_names_the_voices_of_a_channel() {
+        let word = |speaker: &str| Word { speaker: Some(speaker.to_owned()), ..Word::of_text(0, (0.0, 0.5), "word") };
+        let voice = |id: &str| stage_core::Speaker { id: id.to_owned(), channel: 0, speech_s: 1.0 };
+        let mut document = document_of(&[word("S1"), word("S2"), word("S3"), word("unknown")]);
+        document.speakers.speakers = vec![voice("S1"), voice("S2"), voice("S3")];
+        document.recording.sha256 = "a".repeat(64);
+        let voices = "channels = { 0 = 'a' }\nvoices = { S1 = 'b', S2 = 'a', S9 = 'a' }";
+        let text = format!("{}[[recording]]\nsha256 = '{}'\n{voices}\n", people("이영희", "민수"), "a".repeat(64));
+        let case = CaseFile::parse(Path::new("case.toml"), &text).unwrap();
+        let context = DocumentContext { case: Some(case), ..DocumentContext::default() };
+        let document = document.in_context(Path::new("call.m4a"), &context);
+        let labels = [0, 1, 2, 3].map(|index| document.word_label(index).unwrap());
+        assert_eq!(labels, ["민수", "이영희", "S3", "unknown"], "a channel with several voices is nobody's");
+        let stated: Vec<_> = document.case.iter().flat_map(|case| &case.voices).map(|voice| &*voice.speaker).collect();
+        assert_eq!(stated, ["S1", "S2"], "the results have no voice S9");
+        assert_eq!(document.words[0].speaker.as_deref(), Some("S1"), "the result stays");
     }
 
     #[test]

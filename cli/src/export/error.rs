@@ -55,6 +55,9 @@ pub enum ExportError {
         /// Why it is not replaced.
         why: Taken,
     },
+    /// No listening copy was written, because the store failed or the user has stopped the command.
+    #[error("no listening copy was written")]
+    Copy(#[source] crate::Error),
     /// A file cannot be written.
     #[error("{path}: cannot be written")]
     Unwritable {
@@ -76,7 +79,7 @@ impl From<ExportError> for PipelineError {
             ExportError::Unreadable { .. } => (BadInput, ErrorCode::UnreadableArtifact),
             ExportError::Render { .. } => (Bug, ErrorCode::UnwritableArtifact),
             ExportError::Taken { .. } => (BadInput, ErrorCode::OutputTaken),
-            ExportError::Unwritable { .. } => (BadInput, ErrorCode::ResultsNotWritten),
+            ExportError::Copy(_) | ExportError::Unwritable { .. } => (BadInput, ErrorCode::ResultsNotWritten),
         };
         Self::of(Origin::Export, class, code, &error)
     }

@@ -9,7 +9,9 @@ mod format;
 mod formats;
 mod html;
 mod names;
+mod playback;
 mod read;
+mod sound;
 mod turns;
 mod variant;
 mod write;
@@ -24,15 +26,17 @@ pub use document::{Document, LOW_CONFIDENCE, Provenance, REJECTED, RecordingBloc
 pub use error::ExportError;
 pub use format::{ExportFormat, FormatError, Formats, RenderError};
 pub use formats::{ExportConfig, ReportLanguage};
-pub(crate) use formats::{is_result, names_itself};
+pub(crate) use formats::{embedded_sound, is_result, names_itself};
 pub(crate) use names::{assign as assign_names, folded as folded_name, is_plain as is_plain_name, legal as legal_name};
 pub use read::read_document;
 pub(crate) use read::read_document_in;
+pub(crate) use sound::{LISTENING_COPY, ListeningCopy, PageSound, SoundReader, recorded_copy};
 pub use turns::SpokenTurn;
 pub(crate) use variant::Variant;
 pub(crate) use write::{Exported, Exporter, name_patterns};
 
-pub use crate::case_file::{CaseFacts, PersonFacts, Speaker};
+pub use crate::case_file::{CaseFacts, PersonFacts, Speaker, Voice};
+pub use crate::listening::CopyFormat;
 pub use crate::outputs::Taken;
 
 /// Formats milliseconds since 1970 as RFC 3339 in UTC.

@@ -8,8 +8,12 @@ use scheduler::store::{MadeFrom, OutputFile, RecordingEntry, Store};
 use serde_json::{Value, json};
 use stage_core::{sha256_file, sha256_hex, write_files};
 
+use super::case_files::PAGE;
 use super::names::is_plain;
-use super::{Document, DocumentContext, ExportError, ExportFormat, Formats, Variant, read_document_in};
+use super::{
+    CopyFormat, Document, DocumentContext, ExportError, ExportFormat, Formats, LISTENING_COPY, SoundReader, Variant,
+    read_document_in,
+};
 use crate::outputs::{Found, Output, Record, RemoveError, Taken};
 
 /// The formats in which results are written.
@@ -23,6 +27,10 @@ pub(crate) struct Exporter<'a> {
     pub(crate) context: &'a DocumentContext,
     /// What the files show.
     pub(crate) variant: Variant,
+    /// The format of listening copies beside pages, if they are requested.
+    pub(crate) copies: Option<CopyFormat>,
+    /// Reads recordings for copies and for pages that contain sound. Without it, pages have the copies that are there.
+    pub(crate) sound: Option<&'a SoundReader>,
 }
 
 /// What an export did for one recording.
@@ -35,6 +43,8 @@ pub(crate) struct Exported {
     pub(crate) again: Vec<&'static str>,
     /// Stale files in unknown formats, which were removed.
     pub(crate) removed: Vec<PathBuf>,
+    /// What its page lacks of the sound that was requested, and why.
+    pub(crate) sound_problems: Vec<String>,
 }
 
 /// The patterns for file names, in the context of a written file.
@@ -60,7 +70,8 @@ impl Exporter<'_> {
         let name = self.variant.name(name, recording);
         let path = |format: &dyn ExportFormat| record.folder().join(file_name(&name, format));
         let formats = self.formats(record, recording.unwrap_or_default());
-        formats.into_iter().map(|format| Output { what: "results", path: path(format) }).collect()
+        let copy = self.copy_path(record, &name).map(|path| Output { what: "listening copy", path });
+        formats.into_iter().map(|format| Output { what: "results", path: path(format) }).chain(copy).collect()
     }
 
     /// Writes the results of a recording, if its artifacts are complete, and records the files before they appear.
@@ -77,21 +88,28 @@ impl Exporter<'_> {
         if !is_plain(&entry.name) {
             return Err(ExportError::Name(entry.name.clone()));
         }
-        let document = self.document(store, entry)?;
+        let mut document = self.document(store, entry)?;
         let made_from: Vec<_> = document.provenance.iter().map(super::Provenance::made_from).collect();
         let formats = self.formats(record, &entry.file_sha256);
         let (sha256, context) = (document.sha256(), self.context());
         let name = self.variant.name(&entry.name, Some(&entry.file_sha256));
+        let has_page = formats.iter().any(|format| format.name() == PAGE);
+        let mut sound_problems = Vec::new();
+        if has_page {
+            let sound = self.page_sound(store, record, (entry, &name), (&document, &made_from))?;
+            (document.page.sound, sound_problems) = sound;
+        }
         let source = Source { entry, name: &name, document: &document, sha256, made_from: &made_from, context };
         let rendered = |format: &&dyn ExportFormat| render(*format, &source, record);
         let rendered: Vec<_> = formats.iter().map(rendered).collect::<Result<_, _>>()?;
         let removed = self.remove_stale(store, record, entry, &made_from)?;
         let hash = |file: &Rendered| (file.entry.format.clone(), file.entry.sha256.clone().unwrap_or_default());
-        let files = rendered.iter().map(hash).collect();
+        let copy = document.page.sound.copy.as_ref().map(|copy| (LISTENING_COPY.to_owned(), copy.sha256.clone()));
+        let files = rendered.iter().map(hash).chain(copy).collect();
         write(store, record, rendered)?;
         let is_selected = |format: &&&dyn ExportFormat| self.selected.get(format.name()).is_some();
         let again = formats.iter().filter(|format| !is_selected(format)).map(|format| format.name()).collect();
-        Ok(Exported { document, files, again, removed })
+        Ok(Exported { document, files, again, removed, sound_problems })
     }
 
     /// What the files of a recording show.
@@ -125,6 +143,7 @@ impl Exporter<'_> {
     ) -> Result<Vec<PathBuf>, ExportError> {
         let format = |file: &OutputFile| self.all.get(&file.format).or_else(|| self.selected.get(&file.format));
         let is_stale = |file: &&OutputFile| match format(file) {
+            None if file.format == LISTENING_COPY => false,
             None => file.made_from != made_from,
             Some(format) => file.path.file_name() != Some(OsStr::new(&file_name(&entry.name, format))),
         };

@@ -10,6 +10,8 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use stage_core::{path_bytes, path_text, shown};
 
+use crate::listening::is_copy_name;
+
 /// A file or folder that a search has skipped.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -39,6 +41,8 @@ pub enum SkipReason {
     SystemFile,
     /// A store of this program.
     OwnStore,
+    /// A listening copy that this program wrote.
+    ListeningCopy,
     /// A link to a folder: links may form loops.
     LinkedFolder,
     /// A link whose target does not exist.
@@ -65,6 +69,9 @@ impl fmt::Display for SkipReason {
             Self::MacMetadata => "metadata of macOS",
             Self::SystemFile => "a file of the operating system or of an office program",
             Self::OwnStore => "a store of Earwitness",
+            Self::ListeningCopy => {
+                "a listening copy that Earwitness wrote: if it is a recording, name the file itself as an input"
+            }
             Self::LinkedFolder => "a link to a folder, which is not followed: name it as an input to search it",
             Self::BrokenLink => "a broken link",
             Self::Pipe => "a pipe",
@@ -111,6 +118,7 @@ pub(super) fn by_name(path: &Path) -> Option<SkipReason> {
         _ if name.starts_with("~$") => SkipReason::SystemFile,
         "thumbs.db" | "ehthumbs.db" | "desktop.ini" => SkipReason::SystemFile,
         _ if name.starts_with("earwitness.db") => SkipReason::OwnStore,
+        _ if is_copy_name(path) => return Some(SkipReason::ListeningCopy),
         _ if decode::audio_extensions().contains(&extension.as_str()) => return None,
         _ if UNFINISHED.contains(&extension.as_str()) => SkipReason::Unfinished,
         _ if path.metadata().is_ok_and(|metadata| metadata.len() == 0) => SkipReason::Empty,

@@ -29,13 +29,14 @@ use crate::case_file::{self, CaseFile};
 use crate::cluster::Cluster;
 use crate::config::Config;
 use crate::error::{Error, ErrorContext, ErrorKind};
-use crate::export::{DocumentContext, Formats};
+use crate::export::{DocumentContext, ExportConfig, Formats, SoundReader};
 use crate::file_name::NameParser;
 use crate::inputs::{self, Inputs, SkipReason, SkippedFile};
 use crate::open_store;
 use crate::outputs::{FolderLock, Record, RunFile, Taken};
 use crate::places::RecordingsAt;
 use crate::plan;
+use crate::settings::decode_config;
 use crate::stages;
 use crate::worker;
 
@@ -300,6 +301,17 @@ impl Pipeline {
     /// The formats from which the configuration selects.
     fn all_formats(&self) -> Formats {
         self.formats.clone().unwrap_or_else(|| Formats::with_settings(&self.config.export))
+    }
+
+    /// Reads the sound of recordings, if the pages are to have it.
+    fn sound_reader(&self) -> Option<SoundReader> {
+        let ExportConfig { listening_copy, embed_audio, .. } = self.config.export;
+        let reader = || SoundReader {
+            folder: self.folder.clone(),
+            decode: decode_config(&self.config),
+            interrupt: self.interrupt.clone(),
+        };
+        (listening_copy.is_some() || embed_audio).then(reader)
     }
 
     /// The recipe of all artifacts, and what the workers do.

@@ -12,7 +12,7 @@ use super::{Pipeline, Work};
 use crate::config::Priorities;
 use crate::defects::{self, Defects};
 use crate::error::{Error, ErrorContext, ErrorKind};
-use crate::export::{Document, DocumentContext, Exporter, Formats, Variant};
+use crate::export::{Document, DocumentContext, ExportError, Exporter, Formats, Variant};
 use crate::inputs::{Inputs, SkippedFile};
 use crate::manifest::{self, Written};
 use crate::outputs::{FolderLock, Record, RunFile};
@@ -74,6 +74,8 @@ pub struct Summary {
     pub removed: Vec<PathBuf>,
     /// The page of the case; `None` if no pages were requested.
     pub case_page: Option<Result<PathBuf, PipelineError>>,
+    /// What pages lack of the sound that was requested, by recording.
+    pub sound_problems: Vec<(PathBuf, String)>,
 }
 
 impl PlannedRun {
@@ -140,7 +142,14 @@ impl PlannedRun {
         let (mut again, mut removed) = (BTreeSet::new(), Vec::new());
         let all = self.pipeline.all_formats();
         let (exporter, record) = (
-            Exporter { selected: &self.selected, all: &all, context: &self.context, variant: Variant::default() },
+            Exporter {
+                selected: &self.selected,
+                all: &all,
+                context: &self.context,
+                variant: Variant::default(),
+                copies: self.pipeline.config.export.listening_copy,
+                sound: None,
+            },
             &mut self.record,
         );
         let mut observe = |event: Event, store: &mut dyn Store| {
@@ -162,14 +171,23 @@ impl PlannedRun {
             observer.event(&event);
         };
         let outcome = coordinator::run(items, &mut *self.store, &options, &self.pipeline.interrupt, &mut observe)?;
+        let is_complete = |index: &usize| outcome.items[*index] == ItemEnd::Done && !not_exported.contains_key(index);
+        let complete = (0..items.len()).filter(is_complete).map(|index| &items[index]);
+        let sound_problems = match self.pipeline.sound_reader().filter(|_| exports) {
+            Some(reader) => {
+                add_sound(Exporter { sound: Some(&reader), ..exporter }, &mut *self.store, record, complete)?
+            }
+            None => Vec::new(),
+        };
         let of = |(index, error): (&usize, &PipelineError)| Failure {
             path: items[*index].path.clone(),
             error: error.clone(),
         };
         let failures: Vec<_> = not_exported.iter().map(of).chain(self.plan.unreadable.iter().cloned()).collect();
         self.store.record_failures(outcome.run, &failures).map_err(Error::store)?;
-        let case_page =
-            if exports { exporter.export_case(&mut *self.store, &mut self.record).transpose() } else { None };
+        let computed = outcome.stages_computed > 0;
+        let draft = exporter.begin_case(&self.record).filter(|_| exports);
+        let case_page = draft.map(|draft| exporter.export_case(&mut *self.store, &mut self.record, draft, computed));
         let (mut lengths_s, mut defects) = (BTreeMap::new(), Vec::new());
         for (index, item) in items.iter().enumerate().filter(|(index, _)| outcome.items[*index] == ItemEnd::Done) {
             if let Some(recording) = defects::decoded(&*self.store, item).map_err(Error::store)? {
@@ -186,6 +204,7 @@ impl PlannedRun {
             again,
             removed,
             case_page: case_page.map(|page| page.map_err(PipelineError::from)),
+            sound_problems,
         })
     }
 
@@ -267,6 +286,32 @@ impl PlannedRun {
     }
 }
 
+/// Writes the listening copies of complete recordings, and their pages with the sound. This is not done during the run,
+/// which waits for its observer. Returns what pages lack, by recording.
+fn add_sound<'a>(
+    exporter: Exporter<'_>,
+    store: &mut dyn Store,
+    record: &mut Record,
+    complete: impl Iterator<Item = &'a RecordingEntry>,
+) -> Result<Vec<(PathBuf, String)>, Error> {
+    let mut problems = Vec::new();
+    for entry in complete {
+        match exporter.export(store, record, entry) {
+            Ok(exported) => problems.extend(exported.sound_problems.into_iter().map(|why| (entry.path.clone(), why))),
+            // The files without the sound are there. The next run or export writes the rest.
+            Err(ExportError::Copy(error)) if error.kind() == ErrorKind::Interrupted => {
+                let why = "interrupted before the sound of its page was written; the same command continues".to_owned();
+                problems.push((entry.path.clone(), why));
+                break;
+            }
+            Err(ExportError::Store(error)) => return Err(Error::store(error)),
+            Err(ExportError::Copy(error)) => return Err(error),
+            Err(error) => problems.push((entry.path.clone(), PipelineError::from(error).to_string())),
+        }
+    }
+    Ok(problems)
+}
+
 impl Summary {
     /// Whether the results of a recording are complete.
     #[must_use]
@@ -291,7 +336,7 @@ impl Summary {
     #[must_use]
     pub fn failed(&self) -> usize {
         let failed = self.outcome.items.iter().filter(|end| matches!(end, ItemEnd::Failed(_))).count();
-        failed + self.not_exported.len() + self.unreadable.len()
+        failed + self.not_exported.len() + self.unreadable.len() + self.sound_problems.len()
     }
 
     /// Number of recordings without a part of their sound: it was left out, damaged, or is missing in the file.

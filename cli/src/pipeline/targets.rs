@@ -64,7 +64,7 @@ impl Targets<'_> {
             return Ok(());
         }
         let (all, context) = (self.pipeline.all_formats(), DocumentContext::default());
-        let exporter = Exporter { selected: self.selected, all: &all, context: &context, variant: Variant::default() };
+        let exporter = self.exporter(&all, &context);
         let of_item = |item: &RecordingEntry| exporter.outputs(record, Some(&item.file_sha256), &item.name);
         let mut outputs: Vec<_> = items.iter().flat_map(of_item).collect();
         check_places(self.inputs(inputs), &outputs).map_err(Error::usage)?;
@@ -82,6 +82,11 @@ impl Targets<'_> {
         inputs.files.iter().chain(&config.lexicons).chain(weights).chain(read_files).map(PathBuf::as_path)
     }
 
+    fn exporter<'b>(&'b self, all: &'b Formats, context: &'b DocumentContext) -> Exporter<'b> {
+        let (variant, copies) = (Variant::default(), self.pipeline.config.export.listening_copy);
+        Exporter { selected: self.selected, all, context, variant, copies, sound: None }
+    }
+
     /// The files that the run will write, as far as they are known before the recordings are hashed.
     pub(crate) fn outputs(&self, record: &Record, known: &[RecordingEntry], inputs: &Inputs) -> Vec<Output> {
         let about_the_run = self.pipeline.run_files.iter().map(|file| file.output.clone());
@@ -89,8 +94,7 @@ impl Targets<'_> {
         if self.writes_results {
             let all = self.pipeline.all_formats();
             let context = DocumentContext::default();
-            let exporter =
-                Exporter { selected: self.selected, all: &all, context: &context, variant: Variant::default() };
+            let exporter = self.exporter(&all, &context);
             let by_place = |entry: &'_ RecordingEntry| entry.places().map(Path::to_owned).collect::<Vec<_>>();
             let known: HashMap<PathBuf, &RecordingEntry> =
                 known.iter().flat_map(|entry| by_place(entry).into_iter().map(move |place| (place, entry))).collect();

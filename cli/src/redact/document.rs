@@ -150,8 +150,12 @@ fn mask_case(document: &mut Document, counts: &mut BTreeMap<String, usize>) {
         mask_option(text, counts);
     }
     case.note = None;
-    let people = case.party.iter_mut().chain(case.speakers.iter_mut().map(|speaker| &mut speaker.person));
-    for person in people {
+    let speakers = case.speakers.iter_mut().map(|speaker| &mut speaker.person);
+    for voice in &mut case.voices {
+        voice.speaker = mask(&voice.speaker, counts);
+    }
+    let voices = case.voices.iter_mut().map(|voice| &mut voice.person);
+    for person in case.party.iter_mut().chain(speakers).chain(voices) {
         person.id = mask(&person.id, counts);
         person.name = mask(&person.name, counts);
         mask_option(&mut person.role, counts);

@@ -9,7 +9,10 @@ use stage_core::{sha256_file, sha256_hex, shown};
 use super::artifacts::Current;
 use super::{Case, Check, Report, progress};
 use crate::error::Error;
-use crate::export::{Document, DocumentContext, ExportFormat, Formats, name_patterns, read_document_in};
+use crate::export::{
+    Document, DocumentContext, ExportFormat, Formats, LISTENING_COPY, PageSound, embedded_sound, name_patterns,
+    read_document_in, recorded_copy,
+};
 use crate::file_name::NameParser;
 use crate::outputs::pending;
 
@@ -28,6 +31,8 @@ pub(super) fn check(case: &Case<'_>, current: &Current<'_>, report: &mut Report)
         report.counts.files += 1;
         match fault(case, file, current) {
             Some(fault) => report.fault(Check::File, format!("{}: {fault}", shown(&file.path))),
+            // Its hash and its source were checked; it is not rendered.
+            None if file.format == LISTENING_COPY => {}
             None => of_recordings.entry(file.recording.as_deref().unwrap_or_default()).or_default().push(file),
         }
     }
@@ -109,6 +114,11 @@ fn compare(file: &OutputFile, sources: &mut Sources<'_>) -> Again {
         Err(reason) => return Again::Fault(format!("cannot be rendered again: {reason}")),
         Ok(source) => source,
     };
+    let with_sound = match with_sound(case, file, document) {
+        Err(fault) => return Again::Fault(fault),
+        Ok(document) => document,
+    };
+    let document = with_sound.as_ref().unwrap_or(document);
     match formats.get(&file.format).map(|format| format.render(document)) {
         Some(Ok(bytes)) if Some(sha256_hex(&bytes)) == file.sha256 => Again::Same,
         Some(Err(reason)) => Again::Fault(format!("cannot be rendered again: {reason}")),
@@ -118,6 +128,22 @@ fn compare(file: &OutputFile, sources: &mut Sources<'_>) -> Again {
         }
         _ => Again::Fault("it does not show what its artifacts contain".to_owned()),
     }
+}
+
+/// The document with the sound that a page contains, which must be that of the recording or of its copy. `None` for files
+/// without sound.
+fn with_sound(case: &Case<'_>, file: &OutputFile, document: &Document) -> Result<Option<Document>, String> {
+    let bytes = case.record.locate(&file.path).filter(|_| file.settings.get("embed_audio").is_some());
+    let page = bytes.map(|path| std::fs::read(path).map_err(|error| format!("cannot be read: {error}"))).transpose()?;
+    let Some(sound) = page.and_then(|page| embedded_sound(&page)) else { return Ok(None) };
+    let copy = document.page.sound.copy.clone();
+    let expected = copy.as_ref().map_or(&document.recording.sha256, |copy| &copy.sha256);
+    if sha256_hex(&sound) != *expected {
+        return Err("it contains other sound than that of the recording".to_owned());
+    }
+    let mut document = document.clone();
+    document.page.sound = PageSound { copy, embedded: Some(sound) };
+    Ok(Some(document))
 }
 
 /// What the files of a recording are rendered from: a document for each set of patterns for its name.
@@ -160,7 +186,8 @@ fn changed_source(case: &Case<'_>, file: &OutputFile) -> &'static str {
 fn document(case: &Case<'_>, entry: &RecordingEntry, patterns: &[String]) -> Source {
     let names = NameParser::new(patterns).map_err(|error| error.to_string())?;
     let context = DocumentContext { names, case: case.file.clone() };
-    let document = read_document_in(&context, case.store, entry).map_err(|error| error.to_string())?;
+    let mut document = read_document_in(&context, case.store, entry).map_err(|error| error.to_string())?;
+    document.page.sound = PageSound { copy: recorded_copy(&case.record, &entry.file_sha256), embedded: None };
     let sha256 = document.sha256();
     Ok((document, sha256))
 }

@@ -118,7 +118,7 @@ pub use printable::{
 };
 pub use publish::{
     Existing, create_file, publish_file, remove_unfinished, replace_file, replace_file_unsynced, write_files,
-    write_new, write_private_file,
+    write_new, write_private_file, write_stream,
 };
 pub use recipe::{Recipe, RecipeError, RecipeStep};
 pub use runner::{

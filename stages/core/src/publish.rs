@@ -70,14 +70,27 @@ pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// The error of `write`, or that of the file system: [`ErrorKind::AlreadyExists`] if there is a file of that name, or if
 /// another process writes it at the same time.
 pub fn write_new<T, E: From<io::Error>>(path: &Path, write: impl FnOnce(&mut File) -> Result<T, E>) -> Result<T, E> {
+    write_stream(path, Existing::Keep, |file, _| write(file))
+}
+
+/// As [`write_new`], with what to do if there is a file of that name. `write` also gets the path of the unfinished file, so
+/// that it can be read again before it gets its name.
+///
+/// # Errors
+/// As [`write_new`]. A file that was to be replaced is unchanged until the new one is complete.
+pub fn write_stream<T, E: From<io::Error>>(
+    path: &Path,
+    existing: Existing,
+    write: impl FnOnce(&mut File, &Path) -> Result<T, E>,
+) -> Result<T, E> {
     let unfinished = unfinished(path);
     let mut file = create_file(&unfinished)?;
-    let written = write(&mut file).and_then(|value| {
+    let written = write(&mut file, &unfinished).and_then(|value| {
         file.sync_all()?;
         if !is_at(&file, &unfinished)? {
             return Err(io::Error::from(ErrorKind::AlreadyExists).into());
         }
-        rename_new(&unfinished, path)?;
+        put_in_place(&unfinished, path, existing)?;
         sync_folder_of(path)?;
         Ok(value)
     });

@@ -131,14 +131,14 @@ fn known_speaker(word: &Word) -> Option<&str> {
     word.speaker.as_deref().filter(|speaker| *speaker != Turn::UNKNOWN)
 }
 
-/// Removes overlapping matches of the same category, so that the same words count once per category. The longest match
-/// stays, then the most severe, then the first. What is reported counts for nothing else.
+/// Removes overlapping matches of the same category, so that the same words count once per category. The most severe match
+/// stays, then the longest, then the first. What is reported counts for nothing else.
 fn without_overlap(mut found: Vec<Finding<'_>>) -> Vec<Finding<'_>> {
     found.sort_by(|a, b| {
         let by_report = b.is_reported().cmp(&a.is_reported());
-        let by_length = b.words.len().cmp(&a.words.len());
         let by_severity = b.rule.severity.total_cmp(&a.rule.severity);
-        by_report.then(by_length).then(by_severity).then_with(|| a.rule.id.cmp(&b.rule.id))
+        let by_length = b.words.len().cmp(&a.words.len());
+        by_report.then(by_severity).then(by_length).then_with(|| a.rule.id.cmp(&b.rule.id))
     });
     let mut kept: Vec<Finding<'_>> = Vec::new();
     for finding in found {

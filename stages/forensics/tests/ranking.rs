@@ -84,11 +84,9 @@ fn scores_rank_calls_from_everyday_talk_to_repeated_threats() {
         assert!(*level <= Some(ScoreLevel::Moderate), "{id}: {score}");
     }
     let threats: Vec<_> = tiers["threat"].iter().chain(&tiers["repeated"]).collect();
-    // The first four of each language are threats to kill, the others to beat, stab or burn.
+    // To kill, beat, stab or burn.
     for (id, score, level) in &threats {
-        let is_death_threat = !["05", "06", "07"].iter().any(|number| id.ends_with(&format!("threat-{number}")));
-        let least = if is_death_threat { ScoreLevel::High } else { ScoreLevel::Moderate };
-        assert!(*level >= Some(least), "{id}: {score}");
+        assert!(*level >= Some(ScoreLevel::High), "{id}: {score}");
     }
     let score = |tier: &str| tiers[tier].iter().map(|(_, score, _)| *score);
     let mean = |tier: &str| score(tier).sum::<f64>() / tiers[tier].len() as f64;
@@ -110,8 +108,7 @@ fn hours_of_everyday_talk_score_below_a_single_threat() {
             let repeats = (hours * WORDS_PER_HOUR).div_ceil(words);
             let long = (0..repeats).flat_map(|_| everyday.iter().copied());
             let talk = judged(&evidence, long.clone());
-            // The goal is minimal; seven mild matches in the Korean calls make it low.
-            assert!(talk.scores.level <= Some(ScoreLevel::Low), "{language}, {hours} h: {}", overall(&talk));
+            assert_eq!(talk.scores.level, Some(ScoreLevel::Minimal), "{language}, {hours} h: {}", overall(&talk));
             let threat = calls.iter().find(|call| call.language == language && call.tier == "threat").unwrap();
             let hidden = judged(&evidence, long.chain(std::iter::once(threat)));
             assert!(hidden.scores.level >= Some(ScoreLevel::High), "{language}, {hours} h: {}", overall(&hidden));

@@ -43,6 +43,8 @@ pub(crate) struct RecordingEdit {
     pub(crate) note: Option<String>,
     /// The id of the person on each of these channels; an empty one removes the channel.
     pub(crate) speakers: Vec<(u16, String)>,
+    /// The id of the person who is each of these voices, by label; an empty one removes the voice.
+    pub(crate) voices: Vec<(String, String)>,
 }
 
 impl Edit {
@@ -105,7 +107,10 @@ impl Edit {
         set_text(recording, "exhibit", edit.exhibit.as_deref());
         set_text(recording, "note", edit.note.as_deref());
         for (channel, person) in &edit.speakers {
-            set_speaker(recording, &channel.to_string(), person);
+            set_speaker(recording, "channels", &channel.to_string(), person);
+        }
+        for (label, person) in &edit.voices {
+            set_speaker(recording, "voices", label, person);
         }
     }
 }
@@ -135,20 +140,19 @@ fn add_all(table: &mut dyn TableLike, key: &str, texts: &[String], comparable: i
     }
 }
 
-/// Sets who speaks on a channel; an empty id removes the channel, and the last one the whole table.
-fn set_speaker(recording: &mut dyn TableLike, channel: &str, person: &str) {
-    const KEY: &str = "channels";
-    let speakers = recording.entry(KEY).or_insert_with(|| value(InlineTable::new()));
+/// Sets who speaks on a channel or who a voice is; an empty id removes what is stated, and the last one the whole table.
+fn set_speaker(recording: &mut dyn TableLike, table: &str, speaker: &str, person: &str) {
+    let speakers = recording.entry(table).or_insert_with(|| value(InlineTable::new()));
     let Some(speakers) = speakers.as_table_like_mut() else { return };
     if person.trim().is_empty() {
-        speakers.remove(channel);
+        speakers.remove(speaker);
     } else {
-        set_value(speakers, channel, person.into());
+        set_value(speakers, speaker, person.into());
     }
     if speakers.is_empty() {
-        remove(recording, KEY);
+        remove(recording, table);
     } else {
-        tidy(recording, KEY);
+        tidy(recording, table);
     }
 }
 
@@ -274,18 +278,25 @@ exhibit = "갑 제1호증" # filed
         let after = edited(BY_HAND, |edit| {
             edit.set_person(&PersonEdit { name: Some("박".to_owned()), ..person("park") });
             let speakers = vec![(0, "park".to_owned()), (1, "lee".to_owned())];
-            edit.set_recording(&RecordingEdit { speakers, ..recording("b") });
+            let voices = vec![("S2".to_owned(), "lee".to_owned())];
+            edit.set_recording(&RecordingEdit { speakers, voices, ..recording("b") });
         });
         let people = "aliases = [\"민수\"]\n\n[[person]]\nid = \"park\"\nname = \"박\"\n\n# --- recordings ---\n";
         assert!(after.contains(people), "{after}");
         let sha256 = "b".repeat(64);
-        let end =
-            format!("\n[[recording]]\nsha256 = \"{sha256}\"\nchannels = {{ 0 = \"park\", 1 = \"lee\" }}\n# the end\n");
+        let end = format!(
+            "\n[[recording]]\nsha256 = \"{sha256}\"\nchannels = {{ 0 = \"park\", 1 = \"lee\" }}\nvoices = {{ S2 = \"lee\" }}\n# the end\n"
+        );
         assert!(after.ends_with(&end), "{after}");
         let speakers = vec![(0, String::new()), (1, String::new())];
-        let removed = RecordingEdit { speakers, ..recording("b") };
+        let removed = RecordingEdit { speakers, voices: vec![("S2".to_owned(), String::new())], ..recording("b") };
         let after = edited(&after, |edit| edit.set_recording(&removed));
-        assert!(!after.contains("park\", 1") && after.contains("[recording.channels] # by ear"), "{after}");
+        assert!(
+            !after.contains("park\", 1")
+                && !after.contains("voices")
+                && after.contains("[recording.channels] # by ear"),
+            "{after}"
+        );
     }
 
     #[test]

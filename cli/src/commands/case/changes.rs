@@ -43,6 +43,9 @@ fn values(case: &CaseFile, name: &dyn Fn(&str) -> String) -> Vec<(String, String
         for (channel, person) in recording.channels.iter().flatten() {
             add(key(format!("speaker on channel {channel}")), Some(person.clone()));
         }
+        for (label, person) in &recording.voices {
+            add(key(format!("voice {label}")), Some(person.clone()));
+        }
         add(key("note".to_owned()), recording.note.clone());
     }
     values

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use scheduler::store::{RecordingEntry, Store, StoreError};
+use scheduler::store::{Lookup, RecordingEntry, Store, StoreError};
 use serde::Serialize;
-use stage_core::path_text;
+use stage_core::{Artifact, Speakers, path_text};
 
-use crate::case_file::{CaseFile, PartyMatch, Person, PersonFacts, Speaker, comparable_name, comparable_number};
+use crate::case_file::{CaseFile, PartyMatch, Person, PersonFacts, Speaker, Voice, comparable_name, comparable_number};
 use crate::defects;
 use crate::file_name::NameParser;
 
@@ -51,6 +51,10 @@ pub(super) struct RecordingRow {
     pub(super) speakers: Vec<Speaker>,
     /// Channels whose speaker is stated and which the recording does not have.
     pub(super) missing_channels: Vec<u16>,
+    /// Who the voices are, by label.
+    pub(super) voices: Vec<Voice>,
+    /// Voices that are stated and that the results do not have.
+    pub(super) missing_voices: Vec<String>,
 }
 
 /// A party that is nobody's, or that may be several people.
@@ -121,6 +125,9 @@ impl Source<'_> {
         let facts = self.case.map(facts);
         self.note_party(contact.as_deref(), number.as_deref(), &entry.name);
         let stated = self.case.and_then(|case| case.recording(&sha256)).and_then(|stated| stated.channels.as_ref());
+        let labels = labels(self.store, entry)?;
+        let (voices, speakers) =
+            facts.as_ref().map(|facts| (facts.voices.clone(), facts.speakers.clone())).unwrap_or_default();
         let is_missing = |channel: &u16| channels.is_some_and(|channels| *channel >= channels);
         Ok(RecordingRow {
             name: Some(entry.name.clone()),
@@ -128,8 +135,10 @@ impl Source<'_> {
             exhibit: facts.as_ref().and_then(|facts| facts.exhibit.clone()),
             note: facts.as_ref().and_then(|facts| facts.note.clone()),
             party: facts.as_ref().and_then(|facts| facts.party.clone()),
-            speakers: facts.map(|facts| facts.speakers).unwrap_or_default(),
+            speakers,
             missing_channels: stated.into_iter().flat_map(|stated| stated.keys().copied()).filter(is_missing).collect(),
+            missing_voices: labels.map_or_else(Vec::new, |labels| missing(&voices, &labels)),
+            voices,
             sha256,
             contact,
             number,
@@ -158,6 +167,20 @@ impl Source<'_> {
     }
 }
 
+/// The labels of the voices that diarize found; `None` if it has not run.
+fn labels(store: &dyn Store, entry: &RecordingEntry) -> Result<Option<Vec<String>>, StoreError> {
+    let Some(fingerprint) = entry.fingerprint(Speakers::NAME) else { return Ok(None) };
+    let Lookup::Sound(stored) = store.artifact(&fingerprint)? else { return Ok(None) };
+    // An artifact of another version is reported where it is needed.
+    let speakers: Option<Speakers> = serde_json::from_str(&stored.artifact.body).ok();
+    Ok(speakers.map(|found| found.speakers.into_iter().map(|speaker| speaker.id).collect()))
+}
+
+/// The voices that are stated and not found.
+fn missing(stated: &[Voice], labels: &[String]) -> Vec<String> {
+    stated.iter().map(|voice| voice.speaker.clone()).filter(|label| !labels.contains(label)).collect()
+}
+
 /// The row of a recording that the store does not have.
 fn absent_row(case: Option<&CaseFile>, sha256: &str) -> RecordingRow {
     let stated = case.and_then(|case| case.recording(sha256));
@@ -172,12 +195,16 @@ fn absent_row(case: Option<&CaseFile>, sha256: &str) -> RecordingRow {
         party: None,
         speakers: Vec::new(),
         missing_channels: Vec::new(),
+        voices: Vec::new(),
+        missing_voices: Vec::new(),
     }
 }
 
 fn person_row(person: &Person, recordings: &[RecordingRow]) -> PersonRow {
     let is_in = |row: &&RecordingRow| {
-        let mut there = row.party.iter().chain(row.speakers.iter().map(|speaker| &speaker.person));
+        let speakers = row.speakers.iter().map(|speaker| &speaker.person);
+        let voices = row.voices.iter().map(|voice| &voice.person);
+        let mut there = row.party.iter().chain(speakers).chain(voices);
         there.any(|other| other.id == person.id)
     };
     PersonRow {

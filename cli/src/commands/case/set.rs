@@ -4,7 +4,7 @@ use stage_core::{Existing, printable, shown, write_files};
 
 use super::changes::{self, DIGITS};
 use super::{Stored, require_folder};
-use crate::args::{CaseSetArgs, Channel, PersonArgs};
+use crate::args::{CaseSetArgs, Channel, PersonArgs, SpeakerKey};
 use crate::case_file::{self, CaseFile, Edit, PersonEdit, RecordingEdit};
 use crate::commands::resolve::resolve;
 use crate::error::{Error, ErrorContext};
@@ -96,11 +96,19 @@ fn recording_edit(
     let args = &args.recording;
     let Some(recording) = &args.recording else { return Ok(None) };
     let recordings = stored.map(|stored| stored.recordings.as_slice()).unwrap_or_default();
+    let (mut speakers, mut voices) = (Vec::new(), Vec::new());
+    for (speaker, id) in &args.speaker {
+        match speaker {
+            SpeakerKey::Channel(channel) => speakers.push((*channel, id.clone())),
+            SpeakerKey::Voice(label) => voices.push((label.clone(), id.clone())),
+        }
+    }
     Ok(Some(RecordingEdit {
         sha256: resolve(recording, "--recording", recordings, case)?,
         exhibit: args.exhibit.clone(),
         note: args.note.clone(),
-        speakers: args.speaker.clone(),
+        speakers,
+        voices,
     }))
 }
 

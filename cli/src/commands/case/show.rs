@@ -7,7 +7,7 @@ use super::changes::DIGITS;
 use super::overview::{Contact, Overview, PersonRow, RecordingRow};
 use super::{Stored, require_folder};
 use crate::args::CaseShowArgs;
-use crate::case_file::{self, CaseFile, PersonFacts, Speaker};
+use crate::case_file::{self, CaseFile, PersonFacts, Speaker, Voice};
 use crate::config::Loaded;
 use crate::error::{Error, ErrorContext};
 use crate::exit::Exit;
@@ -110,6 +110,12 @@ fn print_missing(overview: &Overview) {
         for channel in &row.missing_channels {
             println!("{}: the speaker of channel {channel} is stated, which it does not have", printable(&name(row)));
         }
+        for voice in &row.missing_voices {
+            println!(
+                "{}: the person of the voice {voice} is stated, which its results do not have",
+                printable(&name(row))
+            );
+        }
     }
 }
 
@@ -134,7 +140,9 @@ fn party(row: &RecordingRow) -> Option<String> {
 
 fn speakers(row: &RecordingRow) -> Option<String> {
     let speaker = |speaker: &Speaker| format!("{} {}", speaker.channel, speaker.person.name);
-    (!row.speakers.is_empty()).then(|| row.speakers.iter().map(speaker).collect::<Vec<_>>().join("\n"))
+    let voice = |voice: &Voice| format!("{} {}", voice.speaker, voice.person.name);
+    let lines: Vec<_> = row.speakers.iter().map(speaker).chain(row.voices.iter().map(voice)).collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 fn shown_person(person: &PersonFacts) -> String {

@@ -129,6 +129,9 @@ fn print_files(args: &RunArgs, run: &PlannedRun, summary: &Summary) {
         Some(Err(error)) => println!("the page of the case was not written: {}", printable(&error.to_string())),
         None => {}
     }
+    for (path, why) in &summary.sound_problems {
+        println!("{}: {}", shown(path), printable(why));
+    }
     if summary.outcome.stages_computed > 0 && args.watch.report.is_none() {
         println!("report: {}", shown(&args.out().join("report.html")));
     }

@@ -108,7 +108,7 @@ fn items(document: &Document) -> (Vec<Item>, usize) {
         category: evidence.category.clone(),
         start_s: evidence.start_s,
         text: evidence.text.clone(),
-        speaker: evidence.speaker.clone(),
+        speaker: document.label_name(evidence.channel, evidence.speaker.as_deref()),
     };
     (counted.iter().take(SHOWN_ITEMS).map(item).collect(), counted.len())
 }

@@ -32,6 +32,8 @@ pub(crate) struct CaseFacts {
     /// The head of the custody log.
     pub(crate) head: Option<String>,
     pub(crate) failures: Vec<WithoutResults>,
+    /// The report of the last run, a page beside this one.
+    pub(crate) report: Option<&'static str>,
 }
 
 /// A file of the page.
@@ -62,6 +64,7 @@ struct Data<'a> {
     custody_head: Option<String>,
     recordings: &'a [Call],
     failures: Vec<WithoutResults>,
+    report: Option<&'static str>,
 }
 
 impl CasePage {
@@ -101,6 +104,7 @@ impl CasePage {
             custody_head: case.head,
             recordings: &self.calls,
             failures: case.failures,
+            report: case.report,
         };
         let data = serde_json::to_string(&data).map_err(RenderError::new)?;
         let page = PageFile { name: Self::NAME.to_owned(), bytes: filled(HTML, CSS, JS, &data).into_bytes() };

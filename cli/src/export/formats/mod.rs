@@ -21,7 +21,8 @@ use stage_core::{Word, printable};
 use self::items::{Items, ItemsCsv, ItemsJsonl};
 pub(super) use self::json::Json;
 pub use self::page::ReportLanguage;
-use super::{Document, ExportFormat};
+pub(crate) use self::page::embedded as embedded_sound;
+use super::{CopyFormat, Document, ExportFormat};
 
 /// Settings of the export formats.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -31,6 +32,12 @@ pub struct ExportConfig {
     pub csv_bom: bool,
     /// The language of the fixed texts of pages.
     pub report_language: ReportLanguage,
+    /// Write a copy of each recording beside its page (html) that Chromium plays and seeks in exactly: flac
+    /// or wav. Null for none.
+    #[schemars(example = CopyFormat::Flac)]
+    pub listening_copy: Option<CopyFormat>,
+    /// Put the audio into pages (html), up to 64 MiB each: the listening copy, or the recording if Chromium plays it.
+    pub embed_audio: bool,
 }
 
 impl ExportConfig {
@@ -41,13 +48,15 @@ impl ExportConfig {
         Self {
             csv_bom: settings.get("bom").and_then(Value::as_bool).unwrap_or(default.csv_bom),
             report_language: language.unwrap_or_default(),
+            listening_copy: None,
+            embed_audio: settings.get("embed_audio").and_then(Value::as_bool).unwrap_or_default(),
         }
     }
 }
 
 impl Default for ExportConfig {
     fn default() -> Self {
-        Self { csv_bom: true, report_language: ReportLanguage::default() }
+        Self { csv_bom: true, report_language: ReportLanguage::default(), listening_copy: None, embed_audio: false }
     }
 }
 
@@ -98,7 +107,7 @@ fn shown_words(document: &Document) -> impl Iterator<Item = (usize, &Word)> {
 pub(super) fn built_in(config: &ExportConfig) -> Vec<Arc<dyn ExportFormat>> {
     vec![
         Arc::new(Json),
-        Arc::new(page::Page { language: config.report_language }),
+        Arc::new(page::Page { language: config.report_language, embeds: config.embed_audio }),
         Arc::new(subtitles::Srt),
         Arc::new(subtitles::Vtt),
         Arc::new(tables::Csv { bom: config.csv_bom }),

@@ -1,11 +1,14 @@
 //! The page of a recording: one HTML file to read, play, review and print. It needs no other file but the recording.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::export::html::{filled, percent_encoded};
-use crate::export::{Document, ExportFormat, RecordingBlock, RenderError};
+use crate::export::html::{DATA, filled, percent_encoded};
+use crate::export::playback::Playback;
+use crate::export::{CopyFormat, Document, ExportFormat, ListeningCopy, PageSound, RecordingBlock, RenderError};
 
 const HTML: &str = include_str!("../../../templates/recording.html");
 const CSS: &str = include_str!("../../../templates/recording.css");
@@ -34,6 +37,8 @@ impl ReportLanguage {
 
 pub(super) struct Page {
     pub(super) language: ReportLanguage,
+    /// Whether it contains the sound.
+    pub(super) embeds: bool,
 }
 
 impl ExportFormat for Page {
@@ -50,7 +55,11 @@ impl ExportFormat for Page {
     }
 
     fn settings(&self) -> Value {
-        json!({"language": self.language})
+        if self.embeds {
+            json!({"language": self.language, "embed_audio": true})
+        } else {
+            json!({"language": self.language})
+        }
     }
 
     fn render(&self, document: &Document) -> Result<Vec<u8>, RenderError> {
@@ -72,17 +81,43 @@ fn file_name(path: &str) -> &str {
     path.rsplit(['/', '\\']).next().unwrap_or(path)
 }
 
-/// Where the page finds the recording.
+/// Where the page finds the sound, and what can be played.
 fn audio(document: &Document) -> Value {
-    let recording = &document.recording;
-    let missing = |reason: &str| json!({"src": null, "kind": null, "sha256": null, "reason": reason});
+    let (recording, PageSound { copy, embedded }) = (&document.recording, &document.page.sound);
     if document.redaction.is_some() {
-        return missing("a copy with masked content has no sound");
+        return json!({"src": null, "kind": null, "sha256": null, "reason": "a copy with masked content has no sound"});
     }
-    match source(recording) {
-        Some(src) => json!({"src": src, "kind": "original", "sha256": recording.sha256, "reason": null}),
-        None => missing("the place of the recording is not known"),
-    }
+    let (kind, sha256, beside) = match copy {
+        Some(copy) => ("copy", &copy.sha256, Some(format!("./{}", percent_encoded(copy.file_name.as_bytes())))),
+        None => ("original", &recording.sha256, source(recording)),
+    };
+    let src = match embedded {
+        Some(bytes) => Some(data_url(copy.as_ref(), recording, bytes)),
+        None => beside,
+    };
+    let reason = src.is_none().then_some("the place of the recording is not known");
+    json!({
+        "src": src, "kind": kind, "sha256": sha256, "reason": reason, "playback": Playback::of(recording),
+        "copy": document.page.sound.copy_data(),
+    })
+}
+
+/// The sound as a URL that contains it.
+fn data_url(copy: Option<&ListeningCopy>, recording: &RecordingBlock, bytes: &[u8]) -> String {
+    let container = match copy.map(|copy| copy.facts.format) {
+        Some(CopyFormat::Flac) => "flac",
+        Some(CopyFormat::Wav) => "wav",
+        None => &recording.container,
+    };
+    format!("data:{};base64,{}", Playback::media_type(container), STANDARD.encode(bytes))
+}
+
+/// The sound in a page, if it contains sound.
+pub(crate) fn embedded(page: &[u8]) -> Option<Vec<u8>> {
+    let (_, data) = std::str::from_utf8(page).ok()?.split_once(DATA)?;
+    let data: Value = serde_json::from_str(data.split_once("</script>")?.0).ok()?;
+    let (_, base64) = data.get("audio")?.get("src")?.as_str()?.strip_prefix("data:")?.split_once(";base64,")?;
+    STANDARD.decode(base64).ok()
 }
 
 /// The URL of the recording: relative to the page if its path is relative to the case, otherwise on this machine.
@@ -109,10 +144,9 @@ mod tests {
     use super::*;
     use crate::export::document::tests::document_of;
     use crate::export::formats::cues::tests::word;
-    use crate::export::html::DATA;
 
     fn rendered(document: &Document) -> String {
-        String::from_utf8(Page { language: ReportLanguage::Ko }.render(document).unwrap()).unwrap()
+        String::from_utf8(Page { language: ReportLanguage::Ko, embeds: false }.render(document).unwrap()).unwrap()
     }
 
     /// The data of a page.

@@ -485,19 +485,19 @@ fn any_of(nodes: [Node; 2]) -> Node {
     Node::Group(Arc::new(Pattern::of(nodes.map(|node| vec![node]).into())))
 }
 
-/// Builds `left_right`: both with a space between them, or as one word.
+/// Builds `left_right`: both as one word, or with a space between them.
 fn glue(left: &Node, right: &Node) -> Result<Node, &'static str> {
-    let mut alternatives = Vec::new();
+    let mut ways = Vec::new();
+    let rights = words_of(right)?;
     for left in words_of(left)? {
-        for right in words_of(right)? {
+        for right in &rights {
             if let ([head @ .., a], [b, tail @ ..]) = (left.as_slice(), right.as_slice()) {
-                alternatives.push([head, &[joined(a, b)], tail].concat());
+                ways.push([head, &[joined(a, b)], tail].concat().into_iter().map(Node::Word).collect());
             }
-            alternatives.push([left.as_slice(), &right].concat());
         }
     }
-    let sequence = |words: Vec<Literal>| words.into_iter().map(Node::Word).collect();
-    Ok(Node::Group(Arc::new(Pattern::of(alternatives.into_iter().map(sequence).collect()))))
+    ways.push(vec![left.clone(), right.clone()]);
+    Ok(Node::Group(Arc::new(Pattern::of(ways))))
 }
 
 /// Two words written as one.
