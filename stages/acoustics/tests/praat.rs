@@ -7,13 +7,18 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use acoustics::{Contour, Formant, FormantScratch, Formants, Harmonicity, Intensity, Perturbation, Resampler, pulses};
+use acoustics::{
+    Cepstrum, Contour, Formant, FormantScratch, Formants, Harmonicity, Intensity, Perturbation, Resampler, Spectrum,
+    pulses,
+};
 use serde::Deserialize;
 use testkit::{f32_samples, fixture, shared};
 
 const RATE_HZ: f64 = 16_000.0;
 const FLOOR_HZ: f64 = 75.0;
 const CEILING_HZ: f64 = 500.0;
+/// Band of the cepstrum, which recordings at 8 kHz have too.
+const BAND_HZ: f64 = 4_000.0;
 /// Samples of silence around a recording.
 const MARGIN: usize = 2_000;
 /// Level of a mean square of 1 over the reference of Praat, 20 micropascal.
@@ -44,6 +49,7 @@ struct Praat {
     hnr_db: Track,
     intensity_db: Track,
     formants_hz: Vec<Track>,
+    cpp_db: Track,
 }
 
 /// A recording, and Praat's measures of it.
@@ -138,6 +144,8 @@ fn compare(paths: &[PathBuf]) {
     assert!(hnr.median < 0.3 && hnr.worst < 1.5, "{hnr:?}");
     let intensity = frames("intensity, dB", &recordings, intensity_pairs, |(a, b)| a - b);
     assert!(intensity.median < 0.05 && intensity.worst < 0.5 && intensity.p99 < 0.5, "{intensity:?}");
+    let cpp = frames("CPP, dB", &recordings, cpp_pairs, |(a, b)| a - b);
+    assert!(cpp.median < 0.3 && cpp.worst < 0.5, "{cpp:?}");
     for n in 0..4 {
         let name = format!("F{}, relative", n + 1);
         let formant = frames(&name, &recordings, |recording| formant_pairs(recording, n), |(a, b)| a / b - 1.0);
@@ -216,6 +224,18 @@ fn intensity_pairs(recording: &Recording) -> Vec<(f64, f64)> {
     };
     let frames = track.times_s().zip(track.values.iter().flatten()).filter(|(_, praat)| **praat > SILENCE_DB);
     frames.map(|(time_s, praat)| (ours(time_s), *praat)).collect()
+}
+
+/// The script resamples frames to 8 kHz, so that Praat's cepstrum has the same band.
+fn cpp_pairs(recording: &Recording) -> Vec<(f64, f64)> {
+    let spectrum = Spectrum::new(RATE_HZ);
+    let cepstrum = Cepstrum::new(spectrum.bin_hz(), BAND_HZ, FLOOR_HZ, CEILING_HZ);
+    let (samples, mut bins, mut scratch) =
+        (Recording::padded(&recording.samples), spectrum.scratch(), cepstrum.scratch());
+    recording.voiced(&recording.praat.cpp_db, |time_s| {
+        let power = spectrum.power(&samples, MARGIN + (time_s * RATE_HZ).round() as usize, &mut bins);
+        cepstrum.prominence_db(power, &mut scratch)
+    })
 }
 
 /// Pairs of formant `n`, from 0.

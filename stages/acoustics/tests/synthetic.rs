@@ -2,7 +2,7 @@
 
 use std::f64::consts::TAU;
 
-use acoustics::{Contour, Harmonicity, Perturbation, perturbation, pulses};
+use acoustics::{Contour, Harmonicity, LongTermSpectrum, Perturbation, Spectrum, perturbation, pulses};
 use testkit::Random;
 
 const RATE_HZ: f64 = 16_000.0;
@@ -89,6 +89,52 @@ fn hnr_of_made_voices_is_the_known_one() {
             (1_000..47_000).step_by(160).filter_map(|right| harmonicity.db(&samples, right, &mut scratch)).collect();
         let mean = frames.iter().sum::<f64>() / frames.len() as f64;
         assert!((mean - hnr_db).abs() < 1.0, "{mean} dB for {hnr_db} dB at {f0_hz} Hz");
+    }
+}
+
+#[test]
+fn h1_h2_of_made_voices_is_the_known_one() {
+    let spectrum = Spectrum::new(RATE_HZ);
+    let mut scratch = spectrum.scratch();
+    for f0_hz in [80.0, 117.0, 163.0, 241.0, 333.0] {
+        for known_db in [-6.0, 0.0, 4.0, 12.0] {
+            // From the second harmonic on, the voice falls by 6 dB per octave.
+            let first = 0.5 * 10.0_f64.powf(known_db / 20.0);
+            let amplitude = |k: f64| if k == 1.0 { first } else { k.recip() };
+            let harmonics = || (1..=(7_000.0 / f0_hz) as u32).map(f64::from);
+            let sample = |n: usize| {
+                let angle = |k: f64| TAU * f0_hz * k * n as f64 / RATE_HZ + k;
+                harmonics().map(|k| 0.05 * amplitude(k) * angle(k).sin()).sum::<f64>() as f32
+            };
+            let samples: Vec<f32> = (0..8_000).map(sample).collect();
+            let of_frame = |right| spectrum.h1_h2_db(spectrum.power(&samples, right, &mut scratch), f0_hz);
+            let frames: Vec<f64> = (1_000..7_000).step_by(160).filter_map(of_frame).collect();
+            let mean = frames.iter().sum::<f64>() / frames.len() as f64;
+            assert!((mean - known_db).abs() < 0.5, "{mean} dB for {known_db} dB at {f0_hz} Hz");
+        }
+    }
+}
+
+#[test]
+fn tilt_of_made_voices_is_the_known_one() {
+    let spectrum = Spectrum::new(RATE_HZ);
+    let mut scratch = spectrum.scratch();
+    for known in [-3.0, -6.0, -9.0, -12.0] {
+        // F0 glides, so that all frequencies have harmonics.
+        let (mut phase, mut samples) = (0.0, Vec::new());
+        for n in 0..(SECONDS * RATE_HZ) as usize {
+            let f0_hz = 130.0 + 40.0 * (TAU * 0.7 * n as f64 / RATE_HZ).sin();
+            phase += TAU * f0_hz / RATE_HZ;
+            let amplitude = |k: f64| 0.05 * (k * f0_hz / 500.0).powf(known / 20.0 / 2.0_f64.log10());
+            let harmonics = (1..=(7_500.0 / f0_hz) as u32).map(f64::from);
+            samples.push(harmonics.map(|k| amplitude(k) * (k * phase + k * k).sin()).sum::<f64>() as f32);
+        }
+        let mut long_term = LongTermSpectrum::default();
+        for right in (1_000..47_000).step_by(160) {
+            long_term.add(&spectrum, spectrum.power(&samples, right, &mut scratch));
+        }
+        let tilt = long_term.tilt_db_per_octave(300.0, 5_000.0).unwrap();
+        assert!((tilt - known).abs() < 0.5, "{tilt} dB per octave for {known}");
     }
 }
 

@@ -23,6 +23,11 @@ except ImportError as missing:
 
 RATE = 16000
 LONGEST_S = 12
+# Half of a frame of the cepstrum, in seconds; the distance of its frames, in those of the pitch; twice its band, which
+# recordings at 8 kHz have too.
+CEPSTRUM_REACH_S = 0.032
+CEPSTRUM_STRIDE = 5
+CEPSTRUM_RATE = 8000
 # Arguments of the queries: the whole recording, shortest and longest period in seconds, period factor.
 PERIODS = (0, 0, 0.0001, 0.02, 1.3)
 AMPLITUDE_FACTOR = 1.6
@@ -43,6 +48,22 @@ def known(values) -> list:
 
 def track(grid, values) -> dict:
     return {"first_s": grid.x1, "step_s": grid.dx, "values": known(values)}
+
+
+def prominences(sound, pitch, floor: float, ceiling: float) -> list:
+    """Peak prominence of the power cepstrum of single frames; NaN where the pitch is unvoiced and between the frames."""
+    narrow = sound.resample(CEPSTRUM_RATE)
+    values = []
+    for number, (time_s, f0) in enumerate(zip(pitch.xs(), pitch.selected_array["frequency"])):
+        if f0 == 0 or number % CEPSTRUM_STRIDE:
+            values.append(math.nan)
+            continue
+        reach = (time_s - CEPSTRUM_REACH_S, time_s + CEPSTRUM_REACH_S)
+        frame = narrow.extract_part(*reach, parselmouth.WindowShape.HANNING, 1, False)
+        cepstrum = call(frame.to_spectrum(False), "To PowerCepstrum")
+        line = (0.001, 0.05, "Straight", "Least squares")
+        values.append(call(cepstrum, "Get peak prominence", floor, ceiling, "None", *line))
+    return values
 
 
 def measures(sound, floor: float, ceiling: float) -> dict:
@@ -81,6 +102,7 @@ def measures(sound, floor: float, ceiling: float) -> dict:
         "intensity_db": track(intensity, intensity.values[0]),
         "formants_hz": [track(formants, values) for values in frequency],
         "bandwidths_hz": [track(formants, values) for values in bandwidth],
+        "cpp_db": track(pitch, prominences(sound, pitch, floor, ceiling)),
         "ltas_db": [call(ltas, "Get value in bin", i + 1) for i in range(bins)],
     }
 

@@ -20,7 +20,8 @@ use serde_json::{Map, Value, json};
 use stage_core::forensics::{ChannelRecord, ForensicRecord};
 use stage_core::{PipelineError, Span};
 
-pub(crate) use self::run::measure_channels;
+pub(crate) use self::f0::F0Track;
+pub(crate) use self::run::{MeasuredChannels, Stopwatch, measure_channels};
 use crate::{ForensicInput, ForensicsError};
 
 /// All measures, in the order in which they are computed.

@@ -16,7 +16,7 @@ use stage_core::{Measured, Pcm, PipelineError, SAMPLE_RATE_HZ, Span};
 use self::config::PitchConfig;
 use self::frame::FramePlan;
 use self::path::best_path;
-pub(crate) use self::track::F0Track;
+pub(crate) use self::track::{F0Chunk, F0Track};
 use self::validity::{Validity, octave_errors};
 use super::{Channel, Measure};
 use crate::ForensicsError;
@@ -141,7 +141,7 @@ fn track_channel(config: &PitchConfig, pcm: &Pcm, channel: u16, spans: &[Span]) 
     let plan = FramePlan::new(config);
     let extremes = if spans.is_empty() { Extremes { mean: 0.0, peak: 0.0 } } else { Extremes::of(pcm, channel)? };
     let chunks = chunks(config, &plan, pcm.duration_s(), spans);
-    let tracked = |chunk: Chunk| Ok((chunk, track(config, &plan, pcm, channel, chunk, extremes)?));
+    let tracked = |chunk: Chunk| Ok(F0Chunk::new(chunk, &track(config, &plan, pcm, channel, chunk, extremes)?));
     let chunks = chunks.into_par_iter().map(tracked).collect::<io::Result<Vec<_>>>()?;
     Ok(F0Track {
         floor_hz: config.floor_hz,
@@ -209,7 +209,8 @@ fn summarize(config: &PitchConfig, track: &F0Track, no_speech: bool) -> PitchVal
     let ceiling_hz = config.ceiling_hz * (1.0 - EDGE_MARGIN);
     let at_floor_ratio = share(voiced.partition_point(|&f0| f0 <= floor_hz));
     let at_ceiling_ratio = share(voiced.len() - voiced.partition_point(|&f0| f0 < ceiling_hz));
-    let octave_error_ratio = share(track.chunks.iter().map(|(_, f0)| octave_errors(f0, config.time_step_s)).sum());
+    let errors = |chunk: &F0Chunk| octave_errors(&chunk.f0_hz().collect::<Vec<_>>(), config.time_step_s);
+    let octave_error_ratio = share(track.chunks.iter().map(errors).sum());
     let validity = Validity {
         voiced_s: n * config.time_step_s,
         at_floor: at_floor_ratio.value.unwrap_or(0.0),

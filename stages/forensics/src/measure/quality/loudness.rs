@@ -22,7 +22,7 @@ impl fmt::Debug for Loudness {
 
 impl Loudness {
     pub(super) fn new(rate_hz: u32) -> Self {
-        Self { meter: EbuR128::new(1, rate_hz, Mode::I | Mode::TRUE_PEAK | Mode::HISTOGRAM).ok() }
+        Self { meter: EbuR128::new(1, rate_hz, Mode::I | Mode::TRUE_PEAK).ok() }
     }
 
     pub(super) fn add(&mut self, samples: &[f32]) {
@@ -75,6 +75,41 @@ mod tests {
     fn true_peak_is_found_between_samples() {
         let (_, peak) = of_sine(12_000.0, 1.0, 48_000);
         assert!(peak.value.unwrap().abs() < 0.3, "{peak:?}; the samples peak at -3 dBFS");
+    }
+
+    #[test]
+    fn loudness_of_fixtures_agrees_with_pyloudnorm() {
+        compare(&["en", "ko", "fsdd"].map(|folder| testkit::fixture("speech").join(folder)));
+    }
+
+    #[test]
+    #[ignore = "needs ../shared"]
+    fn loudness_of_telephone_and_talk_agrees_with_pyloudnorm() {
+        compare(&["en", "ko", "phone", "ko/talk"].map(testkit::shared));
+    }
+
+    /// Compares the loudness of the mono recordings of folders. Those shorter than 400 ms, one block, have none.
+    fn compare(folders: &[std::path::PathBuf]) {
+        let files = folders.iter().flat_map(|folder| std::fs::read_dir(folder).unwrap());
+        let wavs = files.map(|file| file.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "wav"));
+        let recordings = wavs.map(|path| (testkit::Wav::read(&path), path));
+        let is_long = |wav: &testkit::Wav| wav.channels == 1 && wav.samples.len() as f64 > 0.4 * f64::from(wav.rate_hz);
+        let recordings: Vec<_> = recordings.filter(|(wav, _)| is_long(wav)).collect();
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oracle/loudness.py");
+        let paths: Vec<_> = recordings.iter().map(|(_, path)| path.as_os_str()).collect();
+        let Some(output) = testkit::python(script, &paths) else { return };
+        let known: Vec<Option<f64>> = serde_json::from_slice(&output).unwrap();
+        let mut worst = 0.0_f64;
+        for ((wav, path), known) in recordings.iter().zip(&known) {
+            let mut loudness = Loudness::new(wav.rate_hz);
+            wav.samples.chunks(1_152).for_each(|block| loudness.add(block));
+            let found = loudness.finish().0.value;
+            let distance = found.zip(*known).map_or(f64::INFINITY, |(a, b)| (a - b).abs());
+            assert!(distance < 0.1 || found.is_none() && known.is_none(), "{}: {found:?}, {known:?}", path.display());
+            worst = worst.max(if distance.is_finite() { distance } else { 0.0 });
+        }
+        println!("{} recordings, worst {worst:.3} LU", known.len());
+        assert!(known.len() >= 40);
     }
 
     #[test]

@@ -92,7 +92,7 @@ impl Plans {
             let owner = owners.at(time_s);
             let (frame, power) = self.frame(&samples, time_s, *f0_hz, &mut scratch);
             totals.each(owner, |totals| totals.spectrum.add(&self.spectrum, power));
-            totals.add(owner, &frame, track.step_s);
+            totals.add(owner, time_s, &frame, track.step_s);
         }
         let first_s = chunk.first as f64 * track.step_s - samples.start_s;
         let contour = Contour { first_s, step_s: track.step_s, f0_hz };

@@ -42,6 +42,7 @@ fn voices(band_hz: f64) -> Vec<f32> {
 
 fn measured(samples: Vec<f32>, recording: &Recording) -> VoiceValue {
     let pcm = Pcm::from_channels(vec![samples]);
+    let duration_s = pcm.duration_s().max(4.0);
     let speaker = |id: &str| Speaker { id: id.into(), channel: 0, speech_s: 2.0 };
     let turn =
         |speaker: &str, start_s, end_s| Turn { channel: 0, speaker: speaker.into(), start_s, end_s, confidence: 0.9 };
@@ -55,7 +56,7 @@ fn measured(samples: Vec<f32>, recording: &Recording) -> VoiceValue {
     let words = vec![Word::of_text(0, (0.5, 0.9), "a"), Word::of_text(0, (3.0, 3.5), "b")];
     let words = AlignedWords { method: "given".into(), words };
     let segments = SpeechSegments::of_windows(Vec::new());
-    let (speech, f0) = ([vec![Span::new(0.0, 4.0)]], OnceLock::new());
+    let (speech, f0) = ([vec![Span::new(0.0, duration_s)]], OnceLock::new());
     let input = ForensicInput {
         recording,
         pcm: &pcm,
@@ -68,6 +69,18 @@ fn measured(samples: Vec<f32>, recording: &Recording) -> VoiceValue {
     let settings = Default::default();
     F0::begin(&settings, &channel).finish(&settings, &channel).unwrap();
     Voice.finish(&NoSettings {}, &channel).unwrap()
+}
+
+/// Twenty seconds of a voice at 120 Hz, which is at 160 Hz and four times as loud from 12 to 16 s.
+fn raised_voice() -> Vec<f32> {
+    let mut phase = 0.0;
+    let sample = |n: u32| {
+        let is_raised = (12 * SAMPLE_RATE_HZ..16 * SAMPLE_RATE_HZ).contains(&n);
+        let (f0_hz, amplitude) = if is_raised { (160.0, 0.2) } else { (120.0, 0.05) };
+        phase += TAU * f0_hz / f64::from(SAMPLE_RATE_HZ);
+        (1..=20).map(f64::from).map(|k| amplitude / k * (k * phase + k).sin()).sum::<f64>() as f32
+    };
+    (0..20 * SAMPLE_RATE_HZ).map(sample).collect()
 }
 
 fn json(value: &VoiceValue) -> serde_json::Value {
@@ -104,6 +117,21 @@ fn voice_in_the_telephone_band_states_what_is_missing() {
     let reason = whole["jitter_local"]["reason"].as_str().unwrap();
     assert!(reason.contains("aac") && reason.contains("telephone"), "{reason}");
     assert!(whole["f2_mean_hz"]["value"].is_number());
+}
+
+#[test]
+fn voice_that_is_raised_is_an_escalation_over_its_baseline() {
+    let value = json(&measured(raised_voice(), &recording(16_000, true)));
+    let prosody = &value["prosody"];
+    let number = |value: &serde_json::Value| value.as_f64().unwrap();
+    assert!((number(&prosody["baseline_f0_hz"]["value"]) - 120.0).abs() < 1.0, "{prosody}");
+    let [zone] = &prosody["escalations"].as_array().unwrap()[..] else { panic!("{prosody}") };
+    assert_eq!((number(&zone["start_s"]), number(&zone["end_s"])), (12.0, 16.0));
+    assert!((number(&zone["level_rise_db"]) - 12.04).abs() < 0.5, "{zone}");
+    assert!((number(&zone["f0_rise_semitones"]) - 4.98).abs() < 0.2, "{zone}");
+    assert_eq!(value["speakers"][0]["prosody"]["seconds"], 2, "the first speaker has the first two seconds");
+    let reason = value["speakers"][0]["prosody"]["baseline_f0_hz"]["reason"].as_str().unwrap();
+    assert!(reason.contains("at least 10"), "{reason}");
 }
 
 #[test]

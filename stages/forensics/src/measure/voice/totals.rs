@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use acoustics::{LongTermSpectrum, Perturbation, Sum};
 
 use super::intervals::Owner;
+use super::prosody::Second;
 
 /// Sum of values and of their squares.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -123,6 +124,8 @@ pub(super) struct ChunkTotals {
     pub(super) speakers: BTreeMap<u32, Totals>,
     pub(super) segments: BTreeMap<u32, Totals>,
     pub(super) words: BTreeMap<u32, WordTotals>,
+    /// By speaker, if known, and number of the second.
+    pub(super) seconds: BTreeMap<(Option<u32>, u32), Second>,
 }
 
 impl ChunkTotals {
@@ -137,8 +140,11 @@ impl ChunkTotals {
         }
     }
 
-    pub(super) fn add(&mut self, owner: Owner, frame: &FrameValues, step_s: f64) {
+    pub(super) fn add(&mut self, owner: Owner, time_s: f64, frame: &FrameValues, step_s: f64) {
         self.each(owner, |totals| totals.add(frame, step_s));
+        if let Some(f0_hz) = frame.f0_hz {
+            self.seconds.entry((owner.speaker, time_s as u32)).or_default().add(frame.mean_square, f0_hz);
+        }
         if let Some(word) = owner.word {
             let word = self.words.entry(word).or_default();
             word.f0_hz.add(frame.f0_hz);
@@ -155,5 +161,17 @@ impl ChunkTotals {
             word.f0_hz.merge(&totals.f0_hz);
             word.mean_square.merge(totals.mean_square);
         }
+        other.seconds.into_iter().for_each(|(at, second)| self.seconds.entry(at).or_default().merge(second));
+    }
+
+    /// The seconds of a speaker, or of all.
+    pub(super) fn seconds_of(&self, speaker: Option<u32>) -> BTreeMap<u32, Second> {
+        let mut seconds: BTreeMap<u32, Second> = BTreeMap::new();
+        for ((owner, number), second) in &self.seconds {
+            if speaker.is_none() || *owner == speaker {
+                seconds.entry(*number).or_default().merge(*second);
+            }
+        }
+        seconds
     }
 }

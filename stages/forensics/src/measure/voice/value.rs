@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use stage_core::Measured;
 
 use super::limits::Limits;
+use super::prosody::Prosody;
 use super::totals::{Moments, Totals, WordTotals};
 
 /// Fewer periods give no stable jitter and shimmer.
@@ -25,6 +26,8 @@ pub(crate) struct VoiceValue {
     pub(super) formant_ceiling_hz: f64,
     /// All speech of the channel.
     pub(super) whole: Acoustics,
+    /// Change of level and pitch in all speech of the channel. With several speakers, the baseline is that of all of them.
+    pub(super) prosody: Prosody,
     /// Width of a band of the long-term average spectrum.
     #[schemars(extend("unit" = "Hz"))]
     pub(super) ltas_band_hz: f64,
@@ -47,6 +50,8 @@ pub(crate) struct SpeakerVoice {
     pub(super) speaker: String,
     /// The values.
     pub(super) acoustics: Acoustics,
+    /// Change of level and pitch.
+    pub(super) prosody: Prosody,
 }
 
 /// Acoustics of a segment.
@@ -255,6 +260,6 @@ fn biased(mut value: Measured, limit: Option<String>) -> Measured {
 }
 
 /// A value in steps of `1 / steps`: far finer than its precision, and short in the record.
-fn rounded(value: f64, steps: f64) -> f64 {
+pub(super) fn rounded(value: f64, steps: f64) -> f64 {
     (value * steps).round() / steps
 }
