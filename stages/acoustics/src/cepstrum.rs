@@ -1,5 +1,5 @@
 //! Cepstral peak prominence (J. Hillenbrand, R. A. Cleveland and R. L. Erickson, "Acoustic correlates of breathy vocal
-//! quality", Journal of Speech and Hearing Research 37, 1994).
+//! quality", JSHR 37, 1994).
 
 use std::sync::Arc;
 

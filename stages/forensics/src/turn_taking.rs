@@ -71,7 +71,7 @@ struct Counts {
 }
 
 /// Each ordered pair of speakers of whom the second speaks after the first. A turn inside that of another speaker takes
-/// nothing over: that speaker goes on.
+/// nothing over: that speaker continues.
 fn pairs(turns: &[Joined<'_>]) -> Vec<SpeakerPair> {
     let mut pairs: BTreeMap<(&str, &str), Counts> = BTreeMap::new();
     // Turns that have not ended when the next one begins, and the turn that lasts longest so far.

@@ -4,7 +4,7 @@ use super::quantile;
 
 /// Less voiced speech than this does not represent a voice, in seconds.
 const VOICED_MIN_S: f64 = 1.0;
-/// A larger share of frames at a limit of the search makes the values doubtful.
+/// A larger share of frames at a limit of the search makes the values suspect.
 const AT_LIMIT_MAX: f64 = 0.1;
 /// A larger share of octave errors does.
 const OCTAVE_ERRORS_MAX: f64 = 0.05;
@@ -24,7 +24,7 @@ pub(super) struct Validity {
 }
 
 impl Validity {
-    /// Why the values are doubtful; `None` if nothing is known against them.
+    /// Why the values are suspect; `None` if nothing is known against them.
     pub(super) fn limit(&self) -> Option<String> {
         let percent = |share: f64| format!("{:.0} %", 100.0 * share);
         let mut limits = Vec::new();
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_name_what_is_doubtful() {
+    fn limits_name_what_is_suspect() {
         let good = Validity { voiced_s: 9.0, at_floor: 0.01, at_ceiling: 0.0, octave_errors: 0.02 };
         assert_eq!(good.limit(), None);
         let bad = Validity { voiced_s: 0.25, at_floor: 0.5, ..good };
