@@ -19,7 +19,7 @@ const TEXTS = {
     fileHash: 'SHA-256 of the file', pcmHash: 'SHA-256 of the decoded samples', playedHash: 'SHA-256 of the played copy', recompute: 'How to check', recomputeFile: 'Hash of the file:', recomputeCase: 'All records of the case, in its folder DIR:', stage: 'Stage', versions: 'Version', fingerprint: 'Fingerprint and result (SHA-256)', model: 'Model', settings: 'Settings', computed: 'Computed', tool: 'tool',
     custodyHint: 'A hash proves that this file is the one that was analyzed, not that the recording is genuine. The fingerprint is the hash of all that a stage’s result depends on.', caseFile: 'SHA-256 of case.toml',
     audioNone: 'The recording cannot be played here: {0}', audioError: 'The recording could not be loaded. It must be at this place, relative to the page: {0}', audioCopy: 'Played is a listening copy, not the original: {0}, {1} bits, {2}. It has the same start, length, channels and times; the section Custody states both hashes.', copyExact: 'every sample equals the output of the decoder', copyRounded: 'samples are rounded', copyClipped: 'samples are rounded, and {0} above full scale were clipped', playNone: 'Chromium does not play this format ({0}). “earwitness export DIR --format html --listening-copy flac” writes a copy that it plays.', playInexact: 'In this format ({0}) Chromium seeks only approximately, with a variable bit rate seconds off. “earwitness export DIR --format html --listening-copy flac” writes a copy that plays at the times shown.', formatIn: '{0} in {1}', noReason: 'no reason is stated',
-    noOverview: 'These results are of a version without waveform and spectrogram.', evLane: 'evidence', dropLane: 'not transcribed', wave: 'waveform', spec: 'spectrogram', overlap: 'possible overlap', lowLane: 'unreliable text', countedMark: 'item that counts', offMark: 'discounted item', waveScale: 'top {0} dBFS',
+    noOverview: 'These results are of a version without waveform and spectrogram.', evLane: 'evidence', dropLane: 'not transcribed', wave: 'waveform', spec: 'spectrogram', levelLane: 'level', overlap: 'possible overlap', lowLane: 'unreliable text', countedMark: 'item that counts', offMark: 'discounted item', waveScale: 'top {0} dBFS',
     confirm: 'Confirm', reject: 'Reject', addNote: 'Note', withdraw: 'Withdraw', remove: 'Remove', 'correct-text': 'text', 'correct-speaker': 'speaker', confirmed: 'confirmed', rejected: 'rejected', author: 'Your name', reviewHint: 'Reviews are statements beside the results, which stay as the program made them. In review mode, judge items in the evidence table; click a word, or press e, to correct it.', needAuthor: 'Enter your name first, in the section Review.',
     download: 'Download review file', importHint: 'Add the downloaded file to the case:', statements: 'Statements', by: 'Reviewer', at: 'Stated at', notExported: 'not yet downloaded', exported: 'downloaded', noStatements: 'No statements yet.', noCase: 'This page does not state the ID of its case, which a review file needs.', stored: 'Statements are kept in this browser until the case has them.', notStored: 'This browser keeps nothing for this page: download before you close it.',
     current: 'current', superseded: 'superseded', withdrawn: 'withdrawn', outdated: 'outdated', target: 'Item', statement: 'Statement', word: 'word', segment: 'segment', save: 'Save', cancel: 'Cancel', wholeSegment: 'Whole segment', badText: 'The text is empty, too long, or has characters that cannot be printed.', nothing: 'Nothing was changed.', program: 'Program',
@@ -45,7 +45,7 @@ const TEXTS = {
     fileHash: '파일의 SHA-256', pcmHash: '디코딩한 표본의 SHA-256', playedHash: '재생하는 사본의 SHA-256', recompute: '확인 방법', recomputeFile: '파일의 해시:', recomputeCase: '사건 폴더 DIR의 모든 기록:', stage: '단계', versions: '버전', fingerprint: '지문과 결과 (SHA-256)', model: '모델', settings: '설정', computed: '계산', tool: '도구',
     custodyHint: '해시는 이 파일이 분석된 파일과 같음을 증명할 뿐, 녹음이 진짜임을 증명하지 않습니다. 지문은 각 단계의 결과를 정하는 모든 것의 해시입니다.', caseFile: 'case.toml의 SHA-256',
     audioNone: '여기서 녹음을 재생할 수 없습니다: {0}', audioError: '녹음을 불러오지 못했습니다. 이 문서를 기준으로 다음 위치에 있어야 합니다: {0}', audioCopy: '재생되는 것은 원본이 아니라 청취용 사본입니다: {0}, {1}비트, {2}. 시작, 길이, 채널, 시각은 원본과 같으며, 두 해시는 보관 연속성 부분에 있습니다.', copyExact: '모든 표본이 디코더의 출력과 같음', copyRounded: '표본을 반올림함', copyClipped: '표본을 반올림했고, 최대값을 넘은 {0}개는 잘림', playNone: '크로미움은 이 형식({0})을 재생하지 못합니다. “earwitness export DIR --format html --listening-copy flac”으로 재생할 수 있는 사본을 만드십시오.', playInexact: '이 형식({0})에서는 크로미움의 위치 이동이 정확하지 않으며, 가변 비트율이면 몇 초까지 어긋납니다. “earwitness export DIR --format html --listening-copy flac”으로 표시된 시각과 맞는 사본을 만드십시오.', formatIn: '{0}({1})', noReason: '이유가 적혀 있지 않음',
-    noOverview: '파형과 스펙트로그램이 없는 이전 버전의 결과입니다.', evLane: '증거', dropLane: '받아쓰지 않음', wave: '파형', spec: '스펙트로그램', overlap: '겹침 가능', lowLane: '믿을 수 없는 글', countedMark: '반영된 항목', offMark: '제외된 항목', waveScale: '최대 {0} dBFS',
+    noOverview: '파형과 스펙트로그램이 없는 이전 버전의 결과입니다.', evLane: '증거', dropLane: '받아쓰지 않음', wave: '파형', spec: '스펙트로그램', levelLane: '수준', overlap: '겹침 가능', lowLane: '믿을 수 없는 글', countedMark: '반영된 항목', offMark: '제외된 항목', waveScale: '최대 {0} dBFS',
     confirm: '확인', reject: '부정', addNote: '메모', withdraw: '철회', remove: '지우기', 'correct-text': '글', 'correct-speaker': '화자', confirmed: '확인됨', rejected: '부정됨', author: '검토자 이름', reviewHint: '검토는 결과 옆에 남기는 진술이며, 프로그램의 결과는 그대로 있습니다. 검토 모드에서 증거 표의 항목을 판단하고, 단어를 누르거나 e 키를 눌러 고칩니다.', needAuthor: '먼저 검토 부분에 이름을 적으십시오.',
     download: '검토 파일 내려받기', importHint: '내려받은 파일을 사건에 더하려면:', statements: '진술', by: '검토자', at: '시각', notExported: '아직 내려받지 않음', exported: '내려받음', noStatements: '아직 진술이 없습니다.', noCase: '이 문서에 사건 ID가 없어 검토 파일을 만들 수 없습니다.', stored: '진술은 사건에 더해질 때까지 이 브라우저에 보관됩니다.', notStored: '이 브라우저는 이 문서의 내용을 보관하지 않습니다. 닫기 전에 내려받으십시오.',
     current: '유효', superseded: '대체됨', withdrawn: '철회됨', outdated: '이전 결과', target: '대상', statement: '진술', word: '단어', segment: '구간', save: '저장', cancel: '취소', wholeSegment: '구간 전체', badText: '글이 비었거나 너무 길거나 인쇄할 수 없는 문자가 있습니다.', nothing: '바뀐 것이 없습니다.', program: '프로그램',
@@ -58,11 +58,17 @@ const NAMES = {
   en: {
     f0: 'F0', at_floor_ratio: 'share near the lower limit', ceiling_hz: 'upper limit of the search', floor_hz: 'lower limit of the search', f0_mean_hz: 'mean', f0_median_hz: 'median', f0_p05_hz: '5th percentile', f0_p95_hz: '95th percentile', f0_range_semitones: 'range', f0_sd_hz: 'standard deviation', speech_frames: 'frames of speech', voiced_frames: 'voiced frames',
     clipping_ratio: 'share of clipped samples', dc_offset: 'DC offset', digital_silence_s: 'digital silence', peak_dbfs: 'peak', rms_dbfs: 'RMS', speech_rms_dbfs: 'RMS of speech', articulation_rate_per_s: 'syllables per second of speech', pause_count: 'number of pauses', pause_longest_s: 'longest pause', pause_mean_s: 'mean pause', speech_ratio: 'share of speech', speech_s: 'length of speech', mean_turn_s: 'mean turn', overlap_s: 'overlap', latency_s: 'time until the answer',
+    loudness_lufs: 'loudness', true_peak_dbtp: 'true peak', snr_db: 'signal-to-noise ratio', noise_dbfs: 'noise', bandwidth_hz: 'bandwidth', cutoff_hz: 'cut-off of a filter or codec', dropout_count: 'number of dropouts', spans: 'intervals of speech', at_ceiling_ratio: 'share near the upper limit', octave_error_ratio: 'share of octave errors',
+    whole: 'whole channel', band_hz: 'end of the speech band', formant_ceiling_hz: 'upper limit of the formant search', voiced_s: 'length of voiced speech', level_mean_dbfs: 'level, mean', level_sd_db: 'level, standard deviation', periods: 'number of periods', jitter_local: 'jitter (local)', jitter_rap: 'jitter (rap)', jitter_ppq5: 'jitter (ppq5)', jitter_ddp: 'jitter (ddp)', shimmer_local: 'shimmer (local)', shimmer_apq3: 'shimmer (apq3)', shimmer_apq5: 'shimmer (apq5)', shimmer_apq11: 'shimmer (apq11)', hnr_mean_db: 'harmonics-to-noise ratio, mean', hnr_sd_db: 'harmonics-to-noise ratio, standard deviation', f1_mean_hz: 'F1, mean', f2_mean_hz: 'F2, mean', f3_mean_hz: 'F3, mean', f4_mean_hz: 'F4, mean', cpp_mean_db: 'cepstral peak prominence, mean', spectral_tilt_db_per_octave: 'spectral tilt per octave', alpha_ratio_mean_db: 'alpha ratio, mean', hammarberg_mean_db: 'Hammarberg index, mean', h1_h2_mean_db: 'H1-H2, mean', h1_a3_mean_db: 'H1-A3, mean', ltas_band_hz: 'band of the long-term spectrum', ltas_dbfs_per_hz: 'bands of the long-term spectrum',
+    prosody: 'change of level and F0', seconds: 'seconds with voice', baseline_level_dbfs: 'baseline of the level', baseline_f0_hz: 'baseline of F0', level_change_db: 'level, mean change in a second', f0_change_semitones: 'F0, mean change in a second', level_rise_db: 'level, rise', level_rise_at_s: 'level, place of the largest rise', f0_rise_semitones: 'F0, rise', f0_rise_at_s: 'F0, place of the largest rise', escalations: 'zones both louder and higher', start_s: 'start', end_s: 'end',
   },
   ko: {
     threat: '협박', coercion: '강요', extortion: '공갈', fraud: '사기', stalking: '스토킹', insult: '모욕', gaslighting: '가스라이팅', violence: '폭력', reported: '전해진 일', deception: '기만 표지', emotional_manipulation: '정서적 조종',
     direct: '직접', conditional: '조건부', veiled: '암시', economic: '경제적', social: '사회적', emotional: '정서적', guilt: '죄책감 유발', isolation: '고립', control: '통제', silence: '발설 금지', denial: '부인', countering: '반박', trivializing: '축소', diverting: '화제 돌리기', blocking: '차단', 'blame-shifting': '책임 전가', 'reality distortion': '현실 왜곡', blackmail: '약점 협박', demand: '요구', credentials: '인증 정보', pretext: '구실', urgency: '재촉', assurance: '보장', pursuit: '따라다님', surveillance: '감시', 'unwanted contact': '원치 않는 연락', profanity: '욕설', degrading: '비하', devaluing: '깎아내림', domestic: '가정', sexual: '성적', 'self-harm as pressure': '자해 위협', hedging: '얼버무림', distancing: '거리 두기', 'negative emotion': '부정적 감정', 'exclusive words': '배제어',
     minimal: '미미', low: '낮음', moderate: '보통', high: '높음', critical: '심각', incoming: '수신', outgoing: '발신', 'left-out': '빠짐', damaged: '손상', incomplete: '불완전', gap: '빈 구간', header: '머리 정보', unclassified: '미분류',
+    quality: '음질', loudness_lufs: '라우드니스', true_peak_dbtp: '트루 피크', snr_db: '신호 대 잡음비', noise_dbfs: '잡음 수준', bandwidth_hz: '대역폭', cutoff_hz: '차단 주파수', dropout_count: '끊김 수', dropouts: '끊김',
+    voice: '음성', whole: '채널 전체', band_hz: '말소리 대역의 끝', formant_ceiling_hz: '포먼트 탐색 상한', acoustics: '음향', voiced_s: '유성음 길이', level_mean_dbfs: '평균 수준', level_sd_db: '수준의 표준편차', periods: '주기 수', jitter_local: '지터(local)', jitter_rap: '지터(rap)', jitter_ppq5: '지터(ppq5)', jitter_ddp: '지터(ddp)', shimmer_local: '시머(local)', shimmer_apq3: '시머(apq3)', shimmer_apq5: '시머(apq5)', shimmer_apq11: '시머(apq11)', hnr_mean_db: '배음 대 잡음비', hnr_sd_db: '배음 대 잡음비의 표준편차', f1_mean_hz: 'F1 평균', f2_mean_hz: 'F2 평균', f3_mean_hz: 'F3 평균', f4_mean_hz: 'F4 평균', cpp_mean_db: '켑스트럼 피크 돌출도', spectral_tilt_db_per_octave: '스펙트럼 기울기(옥타브당)', alpha_ratio_mean_db: '알파 비', hammarberg_mean_db: '함마르베리 지수', h1_h2_mean_db: 'H1-H2', h1_a3_mean_db: 'H1-A3', ltas_band_hz: '장기 스펙트럼의 밴드 폭', ltas_dbfs_per_hz: '장기 스펙트럼의 밴드 수', at_ceiling_ratio: '상한 부근의 비율', octave_error_ratio: '옥타브 오류 비율', spans: '말소리 구간', segments: '구간', words: '단어',
+    prosody: '수준과 F0의 변화', seconds: '목소리가 있는 초의 수', baseline_level_dbfs: '기준 수준', baseline_f0_hz: '기준 F0', level_change_db: '1초 사이 수준 변화의 평균', f0_change_semitones: '1초 사이 F0 변화의 평균', level_rise_db: '수준 상승', level_rise_at_s: '수준이 가장 크게 오른 곳', f0_rise_semitones: 'F0 상승', f0_rise_at_s: 'F0가 가장 크게 오른 곳', escalations: '더 크고 더 높은 구간', start_s: '시작', end_s: '끝',
     level: '신호 수준', speech: '말', f0: '기본 주파수', at_floor_ratio: '하한 부근의 비율', ceiling_hz: '상한', floor_hz: '하한', f0_mean_hz: '평균', f0_median_hz: '중앙값', f0_p05_hz: '5 백분위', f0_p95_hz: '95 백분위', f0_range_semitones: '범위', f0_sd_hz: '표준편차', speech_frames: '말소리 프레임 수', voiced_frames: '유성음 프레임 수', clipping_ratio: '클리핑 비율', dc_offset: 'DC 오프셋', digital_silence_s: '디지털 무음', peak_dbfs: '최대 수준', rms_dbfs: 'RMS 수준', speech_rms_dbfs: '말소리 RMS 수준', articulation_rate_per_s: '조음 속도(음절)', pause_count: '쉼 수', pause_longest_s: '가장 긴 쉼', pause_mean_s: '평균 쉼', speech_ratio: '말소리 비율', speech_s: '말소리 길이', syllables_per_minute: '음절 속도', words_per_minute: '단어 속도', overlap_s: '겹침', turns: '차례 수', share: '비율', mean_turn_s: '평균 차례 길이', changes: '교대 수', interruptions: '끼어들기', latency_s: '응답 지연', speakers: '화자', pairs: '화자 쌍',
   },
 };
@@ -74,7 +80,13 @@ const SENTENCES = [
   [/^Who speaks is known only as far as channels or speakers are given\.$/, '누가 말하는지는 채널이나 화자가 주어진 만큼만 알 수 있습니다.'],
   [/^The recording was encoded with a lossy codec \((.*?)\).*$/, '손실 코덱($1)으로 부호화된 녹음입니다. 클리핑, 디지털 무음, DC 오프셋은 디코딩된 소리의 값이며 녹음된 소리와 다를 수 있습니다.'],
   [/^The recording has a sample rate of (\d+) Hz: at best the telephone band.*$/, '표본화율이 $1 Hz이므로 많아야 전화 대역(300~3400 Hz)입니다. 대부분 목소리의 기본음은 그보다 낮아, F0은 배음에서 구했습니다.'],
+  [/^The recording has a sample rate of (\d+) Hz, but its sound ends at (\d+) Hz.*$/, '표본화율은 $1 Hz이지만 소리가 $2 Hz에서 끝나므로 많아야 전화 대역(300~3400 Hz)입니다. 대부분 목소리의 기본음은 그보다 낮아, F0은 배음에서 구했습니다.'],
   [/^off by default: markers of deception are not validated$/, '기본값으로 꺼짐: 기만 표지는 검증되지 않았습니다'],
+  [/^no voiced frame$/, '유성음 프레임 없음'], [/^a single (voiced )?frame$/, '프레임이 하나뿐'], [/^(\d+) periods, and at least (\d+) are needed$/, '주기가 $1개뿐이며 $2개 이상 필요함'], [/^too few successive periods$/, '이어진 주기가 너무 적음'],
+  [/^(\d+) s of the voice, and at least (\d+) are needed$/, '목소리가 $1초뿐이며 $2초 이상 필요함'], [/^no two successive seconds$/, '이어진 두 초가 없음'], [/^no rise in successive seconds$/, '이어진 두 초 사이에 상승이 없음'],
+  [/^the speech ends at (\d+) Hz, and (F\d) may be above$/, '말소리가 $1 Hz에서 끝나 $2가 그 위일 수 있음'], [/^the speech ends at (\d+) Hz, and (\d+) Hz are needed$/, '말소리가 $1 Hz에서 끝나며 $2 Hz까지 필요함'], [/^the telephone band weakens the first harmonic$/, '전화 대역이 첫째 배음을 약하게 함'], [/^the telephone band raises low F1.*$/, '전화 대역이 낮은 F1을 높이고 끝 부근의 포먼트를 옮김'],
+  [/^a lossy codec \((.*?)\) changes single periods; the telephone band has only a part of the voice$/, '손실 코덱($1)이 낱낱의 주기를 바꾸고, 전화 대역에는 목소리의 일부만 있음'], [/^a lossy codec \((.*?)\) changes single periods$/, '손실 코덱($1)이 낱낱의 주기를 바꿈'], [/^the telephone band has only a part of the voice$/, '전화 대역에는 목소리의 일부만 있음'],
+  [/^less than 0\.5 s without speech$/, '말 없는 부분이 0.5초 미만'], [/^exact digital silence outside speech$/, '말 밖은 완전한 디지털 무음'], [/^the speech is not louder than the noise$/, '말소리가 잡음보다 크지 않음'], [/^no steep edge in the spectrum$/, '스펙트럼에 가파른 끝이 없음'], [/^the recording has a single channel$/, '채널이 하나뿐인 녹음'],
   [/^no evidence$/, '증거 없음'], [/^no speech was detected$|^no speech$/, '말소리가 감지되지 않음'], [/^no speech in this channel$/, '이 채널에 말소리 없음'], [/^no speech was transcribed$/, '받아쓴 말이 없음'], [/^no pause in the speech$/, '말 사이에 쉼이 없음'], [/^no reliable word in this channel$/, '이 채널에 신뢰할 수 있는 단어 없음'], [/^all of the transcript is of low confidence$/, '받아쓴 글 전체의 신뢰도가 낮음'],
   [/^only (\d+ %) of the speech was reliably transcribed$/, '말소리의 $1만 신뢰할 수 있게 받아씀'],
   [/^a lower bound: lossy codec \((.*?)\).*$/, '하한값: 손실 코덱($1)이 잘린 봉우리를 둥글게 함'],
@@ -457,7 +469,7 @@ function setSpeed(step) {
 
 // ---- timeline
 
-const CHANNEL = { wave: 46, spec: 60, lane: 9 };
+const CHANNEL = { wave: 46, spec: 60, contour: 34, lane: 9 };
 const overview = data.overview;
 let lanes = [];
 let height = 0;
@@ -473,7 +485,7 @@ function bytes(text) {
 function channelData(channel) {
   const packed = overview?.channels?.[channel];
   if (!packed) return null;
-  decodedChannels[channel] ??= { peaks: bytes(packed.peaks), spectrogram: bytes(packed.spectrogram) };
+  decodedChannels[channel] ??= { peaks: bytes(packed.peaks), spectrogram: bytes(packed.spectrogram), f0: bytes(packed.f0 ?? ''), level: bytes(packed.level ?? '') };
   return decodedChannels[channel];
 }
 
@@ -489,6 +501,8 @@ function layOut() {
       const edges = overview.band_edges_hz;
       found.push({ kind: 'wave', size: CHANNEL.wave, channel, label: number, hint: t('waveScale', decimals(20 * Math.log10(peakScale / 255), 1)) });
       found.push({ kind: 'spec', size: CHANNEL.spec, channel, label: t('spec'), hint: `${decimals(edges[0], 0)}–${decimals(edges.at(-1), 0)} Hz` });
+      if (channelData(channel).f0.length) found.push({ kind: 'f0', size: CHANNEL.contour, channel, label: 'F0', hint: `${decimals(overview.f0_floor_hz, 0)}–${decimals(overview.f0_ceiling_hz, 0)} Hz` });
+      if (channelData(channel).level.length) found.push({ kind: 'level', size: CHANNEL.contour, channel, label: t('levelLane'), hint: `${decimals(overview.floor_db, 0)}–${decimals(overview.ceiling_db, 0)} dBFS` });
     }
     const ids = doc.speakers.speakers.filter((speaker) => speaker.channel === channel).map((speaker) => speaker.id);
     if (doc.speakers.turns.some((turn) => turn.channel === channel && turn.speaker === 'unknown')) ids.push('unknown');
@@ -531,6 +545,7 @@ function draw(view) {
     if (lane.kind === 'evidence') drawEvidence(view, lane, x, visible);
     if (lane.kind === 'wave') drawWave(view, lane);
     if (lane.kind === 'spec') drawSpectrogram(view, lane);
+    if (lane.kind === 'f0' || lane.kind === 'level') drawContour(view, lane);
     if (lane.kind === 'turns') {
       context.fillStyle = colors.fill;
       context.fillRect(0, lane.top, width, lane.size);
@@ -588,6 +603,24 @@ function drawWave({ context, colors, scale, start, width }, lane) {
     for (let i = first; i < last; i += 1) if (peaks[i] > peak) peak = peaks[i];
     const half = Math.max(0.5, (peak / peakScale) * (lane.size / 2));
     if (first < peaks.length) context.fillRect(px, middle - half, 1, 2 * half);
+  }
+}
+
+// Points of a contour, 1 at the bottom and 255 at the top; 0 has no point. Zoomed out, a pixel has the range of its points.
+function drawContour({ context, colors, scale, start, width }, lane) {
+  const points = channelData(lane.channel)[lane.kind];
+  const rate = overview.peak_rate_hz;
+  const bottom = lane.top + lane.size - 1;
+  const y = (value) => bottom - (value / 255) * (lane.size - 3);
+  context.fillStyle = colors.line;
+  context.fillRect(0, bottom, width, 1);
+  context.fillStyle = colors.ink;
+  for (let px = 0; px < width; px += 1) {
+    const first = Math.max(0, Math.floor((start + px / scale) * rate));
+    const inside = points.subarray(first, Math.max(first + 1, Math.floor((start + (px + 1) / scale) * rate))).filter((value) => value > 0);
+    if (!inside.length) continue;
+    const [least, most] = [inside.reduce((a, b) => Math.min(a, b)), inside.reduce((a, b) => Math.max(a, b))];
+    context.fillRect(px, y(most) - 1, 1, y(least) - y(most) + 2);
   }
 }
 
@@ -1072,7 +1105,7 @@ function renderFacts() {
   if (recording.warnings.length) $('facts').append(el('h3', null, t('warnings')), el('ul', null, ...recording.warnings.map((one) => el('li', null, `${name(one.kind)}: ${one.message}`))));
 }
 
-const UNITS = [['_dbfs', 'dBFS'], ['_lufs', 'LUFS'], ['_dbtp', 'dBTP'], ['_db', 'dB'], ['_khz', 'kHz'], ['_hz', 'Hz'], ['_per_s', '/s'], ['_per_minute', '/min'], ['_semitones', 'st'], ['_ms', 'ms'], ['_s', 's'], ['_bits', 'bit'], ['_ratio', '%'], ['share', '%'], ['_percent', '%']];
+const UNITS = [['_dbfs', 'dBFS'], ['_lufs', 'LUFS'], ['_dbtp', 'dBTP'], ['_db', 'dB'], ['_khz', 'kHz'], ['_hz', 'Hz'], ['_per_s', '/s'], ['_per_octave', 'dB'], ['_per_minute', '/min'], ['_semitones', 'st'], ['_ms', 'ms'], ['_s', 's'], ['_bits', 'bit'], ['_ratio', '%'], ['share', '%'], ['_percent', '%']];
 const unitOf = (key) => UNITS.find(([ending]) => key.endsWith(ending))?.[1] ?? '';
 
 function valueText(key, value) {
@@ -1085,7 +1118,7 @@ function valueText(key, value) {
 }
 
 // Without the unit, which stands with the value.
-const measureName = (key) => (Object.hasOwn(NAMES[language], key) ? name(key) : name(key.replace(/(?<!_per)_(dbfs|hz|s|ratio|semitones)$/, '')));
+const measureName = (key) => (Object.hasOwn(NAMES[language], key) ? name(key) : name(key.replace(/(?<!_per)_(dbfs|dbtp|lufs|db|hz|s|ratio|semitones)$/, '')));
 
 // The rows of all values inside an object, whatever they are called.
 function measureRows(object, path = []) {
@@ -1094,7 +1127,8 @@ function measureRows(object, path = []) {
     const group = path.map(name).join(', ');
     const row = (text, reason) => [el('tr', null, cell(group), cell(measureName(key)), el('td', { class: 'n' }, text), cell(reason ? sentence(reason) : ''))];
     if (value === null || value === undefined) return row(el('span', { class: 'null' }, t('notMeasured')));
-    if (Array.isArray(value)) return value.every((one) => typeof one !== 'object') && value.length < 20 ? row(value.join(', ')) : value.length < 20 ? value.flatMap((one, index) => measureRows(one, [...path, key, String(index + 1)])) : row(`${value.length}`);
+    if (Array.isArray(value) && ['spans', 'segments', 'words'].includes(key)) return row(`${value.length}`);
+    if (Array.isArray(value)) return value.every((one) => typeof one !== 'object') && value.length < 20 ? row(value.join(', ')) : value.length < 20 ? value.flatMap((one, index) => measureRows(one, [...path, key, one.speaker ?? String(index + 1)])) : row(`${value.length}`);
     if (typeof value === 'object' && 'value' in value && (value.value === null || typeof value.value !== 'object')) return row(value.value === null ? el('span', { class: 'null' }, t('notMeasured')) : valueText(key, value.value), value.reason);
     return typeof value === 'object' ? measureRows(value, [...path, key]) : row(valueText(key, value));
   });

@@ -166,16 +166,42 @@ fn channel(channel: u16) -> Value {
             "rms_dbfs": of(-24.5), "peak_dbfs": of(-6.0), "speech_rms_dbfs": of(-20.25), "dc_offset": of(0.0),
             "clipping_ratio": {"value": 0.0, "reason": "a lower bound: lossy codec (aac)"}, "digital_silence_s": of(0.0),
         },
+        "quality": {
+            "loudness_lufs": of(-23.5), "true_peak_dbtp": of(-5.5), "snr_db": of(24.5), "noise_dbfs": of(-48.0),
+            "bandwidth_hz": of(3400.0), "cutoff_hz": missing, "dropout_count": 1,
+            "dropouts": [{"start_s": 3.5, "end_s": 3.625}],
+        },
         "speech": {
             "speech_s": of(2.5), "speech_ratio": of(0.5), "pause_count": {"value": 1}, "pause_mean_s": of(0.75),
             "pause_longest_s": of(0.75), "words_per_minute": of(120.0), "syllables_per_minute": missing,
-            "articulation_rate_per_s": missing,
+            "articulation_rate_per_s": missing, "overlap_s": of(0.0), "spans": [{"start_s": 0.5, "end_s": 3.0}],
         },
         "f0": {
             "floor_hz": 75.0, "ceiling_hz": 500.0, "speech_frames": 250, "voiced_frames": 125,
             "f0_mean_hz": of(118.5), "f0_median_hz": of(116.0), "f0_sd_hz": of(12.25), "f0_p05_hz": of(100.0),
             "f0_p95_hz": of(140.0), "f0_range_semitones": of(5.5), "at_floor_ratio": of(0.0),
+            "at_ceiling_ratio": of(0.0), "octave_error_ratio": of(0.0),
         },
+        "voice": {
+            "band_hz": of(3400.0), "formant_ceiling_hz": 5500.0, "whole": acoustics(), "ltas_band_hz": 100.0,
+            "ltas_dbfs_per_hz": [-60.0, -50.5], "speakers": [{"speaker": "S1", "acoustics": acoustics()}],
+            "segments": [{"segment": channel, "acoustics": acoustics()}],
+            "words": [{"word": 0, "f0_hz": 118.5, "level_dbfs": -20.25}, {"word": 1, "f0_hz": null, "level_dbfs": null}],
+        },
+    })
+}
+
+/// Acoustics of an interval in the telephone band.
+fn acoustics() -> Value {
+    let (of, missing) = (|value: f64| json!({"value": value}), json!({"value": null, "reason": "made by hand"}));
+    json!({
+        "voiced_s": 1.25, "f0_mean_hz": of(118.5), "f0_sd_hz": of(12.25), "level_mean_dbfs": of(-20.25),
+        "level_sd_db": of(6.5), "periods": 140, "jitter_local": of(0.0125), "jitter_rap": of(0.005),
+        "jitter_ppq5": of(0.0055), "jitter_ddp": of(0.015), "shimmer_local": of(0.08), "shimmer_apq3": of(0.03),
+        "shimmer_apq5": of(0.04), "shimmer_apq11": of(0.07), "hnr_mean_db": of(12.5), "hnr_sd_db": of(3.5),
+        "f1_mean_hz": of(520.0), "f2_mean_hz": of(1500.0), "f3_mean_hz": of(2500.0), "f4_mean_hz": missing,
+        "cpp_mean_db": of(18.5), "spectral_tilt_db_per_octave": of(-8.5), "alpha_ratio_mean_db": missing,
+        "hammarberg_mean_db": missing, "h1_h2_mean_db": missing, "h1_a3_mean_db": missing,
     })
 }
 

@@ -21,7 +21,7 @@ use crate::redact::RedactionBlock;
 use crate::review::{Judgment, ReviewBlock, ReviewedBlock, Target};
 
 /// Incremented when a field is removed or changes its meaning.
-const SCHEMA_VERSION: u32 = 7;
+const SCHEMA_VERSION: u32 = 8;
 
 /// All results of one recording. Times are in seconds from its start. A value that was not measured is null with a
 /// reason.

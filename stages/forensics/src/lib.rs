@@ -2,14 +2,14 @@
 //! the pipeline.
 //!
 //! ```text
-//! samples, spans, words -> measures of every channel: level, speech, pitch -> ForensicRecord
+//! samples, spans, words -> measures of every channel: level, quality, speech, pitch, voice -> ForensicRecord
 //! words -> lexicons -> evidence, with what the words around it make of it -> scores -> ForensicRecord
-//! samples -> Overview, for drawings
+//! samples, F0 -> Overview, for drawings
 //! lines of text -> lexicons -> items -> scores -> TextRecord
 //! ```
 //!
-//! [`Forensics`] measures level, speech and pitch of every channel, searches the timed words for the phrases of its
-//! lexicons, and computes scores. Each score names the evidence that it is based on. A value that could not be measured
+//! [`Forensics`] measures level, quality, speech, pitch and voice of every channel, searches the timed words for the
+//! phrases of its lexicons, and computes scores. Each score names the evidence that it is based on. A value that could not be measured
 //! is null with a reason. The scores are an index over evidence and not a verdict: see
 //! [`stage_core::forensics::ForensicRecord::limits`].
 //!

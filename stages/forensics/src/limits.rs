@@ -1,6 +1,7 @@
 //! Limits of a record: conclusions that it does not support.
 
 use stage_core::Recording;
+use stage_core::forensics::ChannelRecord;
 
 const ALWAYS: [&str; 4] = [
     "The scores are an index over the evidence listed here. They are not validated against outcomes and are not a verdict \
@@ -14,19 +15,17 @@ const ALWAYS: [&str; 4] = [
 const DECEPTION: &str = "Markers of deception are enabled. They are word counts without validation, for a reader's \
                          orientation alone.";
 
+/// Sound up to here is that of a telephone, whose band ends at 3400 Hz. No filter is that steep.
+const TELEPHONE_BAND_HZ: f64 = 4_000.0;
+
 /// The statements that apply to one recording.
-pub(crate) fn limits(recording: &Recording, deception: bool) -> Vec<String> {
+pub(crate) fn limits(recording: &Recording, channels: &[ChannelRecord], deception: bool) -> Vec<String> {
     let mut texts: Vec<String> = ALWAYS.iter().map(|&text| text.to_owned()).collect();
     if deception {
         texts.push(DECEPTION.to_owned());
     }
-    if recording.sample_rate_hz <= 8_000 {
-        texts.push(format!(
-            "The recording has a sample rate of {} Hz: at best the telephone band (300 to 3400 Hz). The fundamental of \
-             most voices is below it, and F0 is found from the harmonics.",
-            recording.sample_rate_hz
-        ));
-    } else if !recording.lossless {
+    texts.extend(telephone(recording, channels));
+    if !recording.lossless {
         texts.push(format!(
             "The recording was encoded with a lossy codec ({}): clipping, digital silence and DC offset are those of the \
              decoded sound, which may differ from what was recorded.",
@@ -34,4 +33,59 @@ pub(crate) fn limits(recording: &Recording, deception: bool) -> Vec<String> {
         ));
     }
     texts
+}
+
+/// The note on the telephone band, if the sample rate or the sound of all channels ends there.
+fn telephone(recording: &Recording, channels: &[ChannelRecord]) -> Option<String> {
+    let effect = "at best the telephone band (300 to 3400 Hz). The fundamental of most voices is below it, and F0 is found \
+                  from the harmonics.";
+    if recording.sample_rate_hz <= 8_000 {
+        return Some(format!("The recording has a sample rate of {} Hz: {effect}", recording.sample_rate_hz));
+    }
+    let bandwidth = |channel: &ChannelRecord| channel.measures.get("quality")?["bandwidth_hz"]["value"].as_f64();
+    let highest_hz = channels.iter().filter_map(bandwidth).reduce(f64::max)?;
+    (highest_hz <= TELEPHONE_BAND_HZ).then(|| {
+        format!(
+            "The recording has a sample rate of {} Hz, but its sound ends at {highest_hz:.0} Hz: {effect}",
+            recording.sample_rate_hz
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use stage_core::PcmSource;
+
+    use super::*;
+
+    fn notes(sample_rate_hz: u32, lossless: bool, bandwidth_hz: f64) -> [bool; 2] {
+        let recording = Recording {
+            container: "m4a".into(),
+            codec: "aac".into(),
+            lossless,
+            sample_rate_hz,
+            channels: 1,
+            duration_s: 1.0,
+            pcm_sha256: String::new(),
+            pcm: PcmSource { source_frames: 0, frames: 0, trimmed_start_frames: 0, trimmed_end_frames: 0 },
+            tags: Default::default(),
+            external_decoder: None,
+            account: None,
+            warnings: vec![],
+        };
+        let quality = json!({"channel": 0, "quality": {"bandwidth_hz": {"value": bandwidth_hz}}});
+        let channels = [serde_json::from_value(quality).unwrap()];
+        let texts = limits(&recording, &channels, false);
+        ["telephone band", "lossy codec"].map(|note| texts.iter().any(|text| text.contains(note)))
+    }
+
+    #[test]
+    fn telephone_and_lossy_notes_apply_independently() {
+        assert_eq!(notes(8_000, false, 3_400.0), [true, true]);
+        assert_eq!(notes(44_100, false, 3_450.0), [true, true], "telephone sound at a high rate");
+        assert_eq!(notes(44_100, true, 7_000.0), [false, false]);
+        assert_eq!(notes(16_000, false, 7_000.0), [false, true]);
+        assert_eq!(notes(8_000, true, 4_000.0), [true, false]);
+    }
 }

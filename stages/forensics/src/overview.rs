@@ -1,4 +1,4 @@
-//! Waveform and spectrogram of a recording at a low resolution, for the drawing on its page.
+//! Waveform, spectrogram and contours of a recording at a low resolution, for the drawing on its page.
 
 use std::f64::consts::TAU;
 use std::io;
@@ -7,6 +7,8 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use realfft::{RealFftPlanner, RealToComplex};
 use stage_core::{ChannelOverview, Overview, Pcm, SAMPLE_RATE_HZ};
+
+use crate::measure::F0Track;
 
 /// Peaks per second, and frames of the spectrogram per second.
 const PEAK_RATE_HZ: usize = 20;
@@ -26,9 +28,11 @@ const BLOCK: usize = 30 * FRAME_RATE_HZ;
 ///
 /// # Errors
 /// Spilled samples cannot be read back.
-pub(crate) fn overview(pcm: &Pcm) -> io::Result<Overview> {
+pub(crate) fn overview(pcm: &Pcm, f0: &[F0Track]) -> io::Result<Overview> {
     let spectrogram = Spectrogram::new();
-    let channels = (0..pcm.channels()).into_par_iter().map(|channel| of_channel(pcm, channel, &spectrogram));
+    let channels =
+        (0..pcm.channels()).into_par_iter().map(|channel| of_channel(pcm, channel, f0.get(channel), &spectrogram));
+    let limits = |limit: fn(&F0Track) -> f64| f0.first().map_or(0.0, |track| limit(track) as f32);
     Ok(Overview {
         peak_rate_hz: PEAK_RATE_HZ as u32,
         spectrogram_rate_hz: FRAME_RATE_HZ as u32,
@@ -36,18 +40,48 @@ pub(crate) fn overview(pcm: &Pcm) -> io::Result<Overview> {
         band_edges_hz: edges_hz(),
         floor_db: FLOOR_DB,
         ceiling_db: CEILING_DB,
+        f0_floor_hz: limits(|track| track.floor_hz),
+        f0_ceiling_hz: limits(|track| track.ceiling_hz),
         channels: channels.collect::<Result<_, _>>()?,
     })
 }
 
-fn of_channel(pcm: &Pcm, channel: usize, spectrogram: &Spectrogram) -> io::Result<ChannelOverview> {
-    let (mut peaks, mut levels) = (Vec::new(), Vec::new());
+fn of_channel(
+    pcm: &Pcm,
+    channel: usize,
+    f0: Option<&F0Track>,
+    spectrogram: &Spectrogram,
+) -> io::Result<ChannelOverview> {
+    let (mut peaks, mut contour, mut levels) = (Vec::new(), Vec::new(), Vec::new());
     for start in (0..pcm.frames()).step_by(BLOCK * FRAME) {
         let samples = pcm.read(channel, start, BLOCK * FRAME)?;
         peaks.extend(samples.chunks(PEAK).map(peak));
+        contour.extend(samples.chunks(PEAK).map(|samples| level(dsp::mean_square(samples))));
         samples.chunks(FRAME).for_each(|frame| spectrogram.add(frame, &mut levels));
     }
-    Ok(ChannelOverview::encode(&peaks, &levels))
+    let f0 = f0.map(|track| f0_contour(track, peaks.len())).unwrap_or_default();
+    Ok(ChannelOverview::encode(&peaks, &levels).with_contours(&f0, &contour))
+}
+
+/// The median F0 of each interval.
+fn f0_contour(track: &F0Track, intervals: usize) -> Vec<u8> {
+    let mut contour = vec![0; intervals];
+    let point = |f0_hz: f64| {
+        let share = (f0_hz / track.floor_hz).log2() / (track.ceiling_hz / track.floor_hz).log2();
+        (1.0 + 254.0 * share).round().clamp(1.0, 255.0) as u8
+    };
+    let interval_of = |frame: u64| (frame as f64 * track.step_s * PEAK_RATE_HZ as f64) as usize;
+    for chunk in &track.chunks {
+        let frames: Vec<(usize, Option<f64>)> = (chunk.frames.first..).map(interval_of).zip(chunk.f0_hz()).collect();
+        for interval in frames.chunk_by(|a, b| a.0 == b.0) {
+            let mut voiced: Vec<f64> = interval.iter().filter_map(|(_, f0_hz)| *f0_hz).collect();
+            voiced.sort_by(f64::total_cmp);
+            if let (Some(f0_hz), Some(place)) = (voiced.get(voiced.len() / 2), contour.get_mut(interval[0].0)) {
+                *place = point(*f0_hz);
+            }
+        }
+    }
+    contour
 }
 
 fn peak(samples: &[f32]) -> u8 {
@@ -128,7 +162,7 @@ mod tests {
 
     #[test]
     fn overview_has_the_peaks_and_the_band_of_a_tone() {
-        let found = overview(&Pcm::from_channels(vec![sine(1_000.0, 0.1, 3)])).unwrap();
+        let found = overview(&Pcm::from_channels(vec![sine(1_000.0, 0.1, 3)]), &[]).unwrap();
         let edges = &found.band_edges_hz;
         let band = (0..BANDS).find(|band| edges[*band] <= 1_000.0 && 1_000.0 < edges[band + 1]).unwrap();
         let mut levels = Vec::new();
@@ -143,9 +177,22 @@ mod tests {
 
     #[test]
     fn overview_of_nothing_and_of_a_moment_are_short() {
-        let nothing = overview(&Pcm::from_channels(vec![Vec::new()])).unwrap();
+        let nothing = overview(&Pcm::from_channels(vec![Vec::new()]), &[]).unwrap();
         assert_eq!(nothing.channels, [ChannelOverview::default()]);
-        let moment = overview(&Pcm::from_channels(vec![vec![1.0; 10]])).unwrap();
+        let moment = overview(&Pcm::from_channels(vec![vec![1.0; 10]]), &[]).unwrap();
         assert_eq!(moment.channels[0].peaks, ChannelOverview::encode(&[255], &[]).peaks);
+    }
+
+    #[test]
+    fn overview_has_the_contours_of_f0_and_level() {
+        let pcm = Pcm::from_channels(vec![[sine(200.0, 0.1, 1), vec![0.0; SAMPLE_RATE_HZ as usize]].concat()]);
+        let f0_hz = [vec![Some(75.0); 50], vec![Some(500.0); 50], vec![None; 100]].concat();
+        let found = overview(&pcm, &[F0Track::of_frames(0, &f0_hz)]).unwrap();
+        assert_eq!((found.f0_floor_hz, found.f0_ceiling_hz), (75.0, 500.0));
+        let f0 = [vec![1; 10], vec![255; 10], vec![0; 20]].concat();
+        let sounding = level(0.1_f64.powi(2) / 2.0);
+        let levels = [vec![sounding; 20], vec![0; 20]].concat();
+        let expected = ChannelOverview::default().with_contours(&f0, &levels);
+        assert_eq!((&found.channels[0].f0, &found.channels[0].level), (&expected.f0, &expected.level));
     }
 }

@@ -22,6 +22,20 @@ pub(crate) fn common_s(a: &[Span], b: &[Span]) -> f64 {
     common_s
 }
 
+/// The time that is in any of several lists of spans, by time and without overlap.
+pub(crate) fn union(lists: &[&[Span]]) -> Vec<Span> {
+    let mut all: Vec<Span> = lists.iter().flat_map(|spans| spans.iter().copied()).collect();
+    all.sort_by(|a, b| a.start_s.total_cmp(&b.start_s));
+    let mut joined: Vec<Span> = Vec::new();
+    for span in all {
+        match joined.last_mut() {
+            Some(last) if span.start_s <= last.end_s => last.end_s = last.end_s.max(span.end_s),
+            _ => joined.push(span),
+        }
+    }
+    joined
+}
+
 /// Total length, in seconds.
 pub(crate) fn total_s(spans: &[Span]) -> f64 {
     sum(spans.iter().map(Span::duration_s))
@@ -30,6 +44,13 @@ pub(crate) fn total_s(spans: &[Span]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn union_joins_what_overlaps() {
+        let (a, b) = ([Span::new(0.0, 2.0), Span::new(5.0, 6.0)], [Span::new(1.0, 3.0), Span::new(3.0, 4.0)]);
+        assert_eq!(union(&[&a, &b]), [Span::new(0.0, 4.0), Span::new(5.0, 6.0)]);
+        assert!(union(&[]).is_empty());
+    }
 
     #[test]
     fn overlap_counts_each_instant_once() {

@@ -1,5 +1,7 @@
 //! The stage: its input, the order of its work, and its fingerprint.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 use stage_core::forensics::ForensicRecord;
 use stage_core::{
@@ -13,7 +15,7 @@ use crate::evidence::{discount_low_confidence, find_evidence};
 use crate::input::ForensicInput;
 use crate::lexicon::Lexicons;
 use crate::limits::limits;
-use crate::measure::{Measures, measure_channels};
+use crate::measure::{MeasuredChannels, Measures, Stopwatch, measure_channels};
 use crate::overview::overview;
 use crate::score::score;
 use crate::turn_taking::turn_taking;
@@ -23,7 +25,7 @@ use crate::turn_taking::turn_taking;
 pub struct Examined {
     /// Measurements, evidence and scores.
     pub record: ForensicRecord,
-    /// Waveform and spectrogram, for drawings.
+    /// Waveform, spectrogram and contours, for drawings.
     pub overview: Overview,
 }
 
@@ -52,12 +54,28 @@ impl Forensics {
         let (lexicons, measures) = (Lexicons::load(&config, lexicons)?, Measures::new(&config.measures)?);
         Ok(Self { config, lexicons, measures })
     }
+
+    /// Measures a recording and returns the time of each measure over all channels, in seconds of `clock`. For
+    /// benchmarks.
+    ///
+    /// # Errors
+    /// Those of the stage.
+    pub fn measure_times(
+        &self,
+        input: ForensicInput<'_>,
+        clock: &dyn Fn() -> f64,
+    ) -> Result<BTreeMap<&'static str, f64>, PipelineError> {
+        check_channels(&input)?;
+        let mut stopwatch = Stopwatch::new(clock);
+        measure_channels(&self.measures, &input, &mut stopwatch)?;
+        Ok(stopwatch.seconds())
+    }
 }
 
 impl Stage for Forensics {
     const SPEC: StageSpec = StageSpec {
         name: NAME,
-        version: 7,
+        version: 8,
         inputs: &[
             Recording::NAME,
             Pcm::NAME,
@@ -97,14 +115,15 @@ impl Stage for Forensics {
     /// channel that the samples do not have.
     fn run(&self, input: Self::Input<'_>) -> Result<Self::Output, PipelineError> {
         check_channels(&input)?;
-        let channels = measure_channels(&self.measures, &input)?;
+        let MeasuredChannels { records: channels, f0 } =
+            measure_channels(&self.measures, &input, &mut Stopwatch::default())?;
         let mut evidence = find_evidence(&self.lexicons, &input.words.words, self.config.phrase_gap_max_s);
         discount_low_confidence(&mut evidence, input.words, input.transcript);
         let scores = score(&self.config, &self.lexicons, &input, &evidence);
-        let limits = limits(input.recording, self.config.deception);
+        let limits = limits(input.recording, &channels, self.config.deception);
         let turn_taking = turn_taking(input.speakers);
         let record = ForensicRecord { channels, evidence, scores, turn_taking, limits };
-        let overview = overview(input.pcm).map_err(|error| PipelineError::samples_unreadable(NAME, &error))?;
+        let overview = overview(input.pcm, &f0).map_err(|error| PipelineError::samples_unreadable(NAME, &error))?;
         Ok(Examined { record, overview })
     }
 }

@@ -70,17 +70,31 @@ struct Counts {
     overlap_s: f64,
 }
 
-/// Each ordered pair of speakers of whom the second speaks after the first.
+/// Each ordered pair of speakers of whom the second speaks after the first. A turn inside that of another speaker takes
+/// nothing over: that speaker continues.
 fn pairs(turns: &[Joined<'_>]) -> Vec<SpeakerPair> {
     let mut pairs: BTreeMap<(&str, &str), Counts> = BTreeMap::new();
-    for (first, second) in turns.iter().zip(turns.iter().skip(1)).filter(|(a, b)| a.speaker != b.speaker) {
-        let counts = pairs.entry((first.speaker, second.speaker)).or_default();
-        let latency_s = second.start_s - first.end_s;
-        counts.overlap_s += (first.end_s.min(second.end_s) - second.start_s).max(0.0);
-        counts.interruptions += u32::from(-latency_s >= INTERRUPTION_S && second.end_s > first.end_s);
-        if latency_s <= RESPONSE_S && second.end_s > first.end_s {
-            counts.latencies_s.push(latency_s);
+    // Turns that have not ended when the next one begins, and the turn that lasts longest so far.
+    let (mut open, mut held): (Vec<&Joined<'_>>, Option<&Joined<'_>>) = (Vec::new(), None);
+    for turn in turns {
+        open.retain(|earlier| earlier.end_s > turn.start_s);
+        for earlier in open.iter().filter(|earlier| earlier.speaker != turn.speaker) {
+            let counts = pairs.entry((earlier.speaker, turn.speaker)).or_default();
+            counts.overlap_s += earlier.end_s.min(turn.end_s) - turn.start_s;
+            let interrupts = earlier.end_s - turn.start_s >= INTERRUPTION_S && turn.end_s > earlier.end_s;
+            counts.interruptions += u32::from(interrupts);
         }
+        open.push(turn);
+        match held {
+            Some(held) if turn.end_s <= held.end_s => continue,
+            Some(held) if turn.speaker != held.speaker => {
+                let latency_s = turn.start_s - held.end_s;
+                let counts = pairs.entry((held.speaker, turn.speaker)).or_default();
+                counts.latencies_s.extend((latency_s <= RESPONSE_S).then_some(latency_s));
+            }
+            _ => {}
+        }
+        held = Some(turn);
     }
     let pair = |((first, second), counts): ((&str, &str), Counts)| SpeakerPair {
         first: first.to_owned(),
@@ -144,6 +158,18 @@ mod tests {
         let feedback = turn_taking(&speakers(&[("S1", 0.0, 3.0), ("S2", 1.0, 1.4)]));
         assert_eq!((feedback.pairs[0].interruptions, feedback.pairs[0].changes), (0, 0));
         assert_eq!(feedback.pairs[0].latency_s.value, None);
+    }
+
+    #[test]
+    fn turn_taking_counts_every_overlap_and_the_change_after_feedback() {
+        let of = [("S1", 0.0, 10.0), ("S2", 1.0, 1.5), ("S2", 5.0, 5.5), ("S2", 10.3, 12.0), ("S1", 11.5, 13.0)];
+        let found = turn_taking(&speakers(&of));
+        let [answer, back] = &found.pairs[..] else { panic!("{:?}", found.pairs) };
+        assert_eq!((answer.first.as_str(), answer.changes, answer.interruptions), ("S1", 1, 0));
+        assert!((answer.overlap_s - 1.0).abs() < 1e-9, "both feedbacks: {answer:?}");
+        assert!((answer.latency_s.value.unwrap() - 0.3).abs() < 1e-9, "{answer:?}");
+        assert_eq!((back.first.as_str(), back.changes, back.interruptions), ("S2", 1, 1));
+        assert!((back.latency_s.value.unwrap() + 0.5).abs() < 1e-9 && (back.overlap_s - 0.5).abs() < 1e-9, "{back:?}");
     }
 
     #[test]

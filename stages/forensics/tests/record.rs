@@ -23,24 +23,41 @@ fn words(phrases: &[Phrase<'_>]) -> Vec<Word> {
     words
 }
 
-fn record_of(config: ForensicsConfig, language: &str, phrases: &[Phrase<'_>]) -> ForensicRecord {
-    let frames = 16_000 * 30;
-    let pcm = PcmSource { source_frames: frames, frames, trimmed_start_frames: 0, trimmed_end_frames: 0 };
-    let recording = Recording {
+const SECONDS: u64 = 30;
+
+fn recording() -> Recording {
+    let frames = 16_000 * SECONDS;
+    Recording {
         container: "wav".into(),
         codec: "pcm_s16le".into(),
         lossless: true,
         sample_rate_hz: 16_000,
         channels: 2,
-        duration_s: 30.0,
+        duration_s: SECONDS as f64,
         pcm_sha256: String::new(),
-        pcm,
+        pcm: PcmSource { source_frames: frames, frames, trimmed_start_frames: 0, trimmed_end_frames: 0 },
         tags: Default::default(),
         external_decoder: None,
         account: None,
         warnings: vec![],
-    };
-    let pcm = Pcm::from_channels(vec![vec![0.0; frames as usize]; 2]);
+    }
+}
+
+/// Record of a recording that is silent.
+fn record_of(config: ForensicsConfig, language: &str, phrases: &[Phrase<'_>]) -> ForensicRecord {
+    let silence = vec![0.0; recording().pcm.frames as usize];
+    record_with(config, language, phrases, &recording(), silence)
+}
+
+/// Record of a recording with these samples in both channels.
+fn record_with(
+    config: ForensicsConfig,
+    language: &str,
+    phrases: &[Phrase<'_>],
+    recording: &Recording,
+    samples: Vec<f32>,
+) -> ForensicRecord {
+    let pcm = Pcm::from_channels(vec![samples.clone(), samples]);
     let span = |channel| SpeechSpan { channel, start_s: 0.0, end_s: 20.0, probability: 0.9 };
     let segment = |channel| Segment::of_text(channel, (0.0, 10.0), "text", language);
     let spoken = !phrases.is_empty();
@@ -58,7 +75,7 @@ fn record_of(config: ForensicsConfig, language: &str, phrases: &[Phrase<'_>]) ->
     };
     let words = AlignedWords { method: "given".into(), words: words(phrases) };
     let input = ForensicInput {
-        recording: &recording,
+        recording,
         pcm: &pcm,
         segments: &segments,
         speakers: &Speakers::default(),
@@ -258,6 +275,34 @@ fn coverage_is_the_share_of_transcribed_speech() {
     let coverage = english(&[(0, 1.0, "hello there")]).scores.coverage;
     assert_eq!((coverage.speech_s, coverage.transcribed_s, coverage.ratio.value), (40.0, 20.0, Some(0.5)));
     assert!((coverage.mean_confidence.value.unwrap() - 0.8).abs() < 1e-6);
+}
+
+/// Harmonics of 125 Hz from 300 to 3400 Hz.
+fn telephone_voice() -> Vec<f32> {
+    let harmonics = |n: u64| (3..=27).map(move |k| (n as f64 * 125.0 * k as f64 / 16_000.0, 0.3 / k as f64));
+    let sample = |n| harmonics(n).map(|(turns, a)| a * (std::f64::consts::TAU * turns).sin()).sum::<f64>() as f32;
+    (0..16_000 * SECONDS).map(sample).collect()
+}
+
+#[test]
+fn limits_of_coded_telephone_sound_at_a_high_rate_name_both() {
+    let coded = Recording { codec: "aac".into(), lossless: false, ..recording() };
+    let record = record_with(ForensicsConfig::default(), "en", &[(0, 1.0, "hello")], &coded, telephone_voice());
+    for note in ["but its sound ends at 3", "lossy codec (aac)"] {
+        assert!(record.limits.iter().any(|text| text.contains(note)), "{note}: {:?}", record.limits);
+    }
+}
+
+#[test]
+fn record_has_the_speech_the_pauses_and_the_change_of_the_voice() {
+    let record = record_with(ForensicsConfig::default(), "en", &[(0, 1.0, "hello")], &recording(), telephone_voice());
+    let measures = &record.channels[1].measures;
+    assert_eq!(measures["speech"]["spans"], serde_json::json!([{"start_s": 0.0, "end_s": 20.0}]));
+    assert_eq!(measures["speech"]["overlap_s"]["value"], 20.0);
+    assert_eq!(measures["speech"]["pause_count"]["value"], 0, "silence between words is no pause where there is sound");
+    let prosody = &measures["voice"]["prosody"];
+    assert!((prosody["baseline_f0_hz"]["value"].as_f64().unwrap() - 125.0).abs() < 0.5, "{prosody}");
+    assert_eq!(prosody["escalations"], serde_json::json!([]));
 }
 
 #[test]

@@ -4,11 +4,14 @@
 
 mod f0;
 mod level;
+mod quality;
 mod run;
 mod speech;
+mod voice;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::OnceLock;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
@@ -17,12 +20,18 @@ use serde_json::{Map, Value, json};
 use stage_core::forensics::{ChannelRecord, ForensicRecord};
 use stage_core::{PipelineError, Span};
 
-pub(crate) use self::run::measure_channels;
+pub(crate) use self::f0::F0Track;
+pub(crate) use self::run::{MeasuredChannels, Stopwatch, measure_channels};
 use crate::{ForensicInput, ForensicsError};
 
 /// All measures, in the order in which they are computed.
-const MEASURES: &[Definition] =
-    &[Definition::of::<level::Level>(), Definition::of::<speech::Speech>(), Definition::of::<f0::F0>()];
+const MEASURES: &[Definition] = &[
+    Definition::of::<level::Level>(),
+    Definition::of::<quality::Quality>(),
+    Definition::of::<speech::Speech>(),
+    Definition::of::<f0::F0>(),
+    Definition::of::<voice::Voice>(),
+];
 
 fn names() -> impl Iterator<Item = &'static str> {
     MEASURES.iter().map(|measure| measure.name)
@@ -73,6 +82,8 @@ pub(crate) struct Channel<'a> {
     pub(crate) native_rate_hz: u32,
     /// Speech of each channel, by time.
     pub(crate) speech: &'a [Vec<Span>],
+    /// F0 of this channel, which measure `f0` sets for the measures after it in the list.
+    pub(crate) f0: &'a OnceLock<f0::F0Track>,
 }
 
 impl<'a> Channel<'a> {
@@ -215,14 +226,24 @@ mod tests {
             assert!(channel["required"].as_array().unwrap().contains(&name.into()), "{name}");
             let value = &channel["properties"][name];
             assert!(value["description"].is_string(), "{name}");
-            if value["unit"].is_string() {
-                continue;
-            }
-            let definition = value["$ref"].as_str().and_then(|path| path.rsplit('/').next()).unwrap();
-            for (field, schema) in definitions[definition]["properties"].as_object().unwrap() {
-                assert!(schema["unit"].is_string(), "{name}.{field} has no unit");
-                assert!(schema["description"].is_string(), "{name}.{field} has no description");
-            }
+            check_units(name, value, &definitions);
+        }
+    }
+
+    /// Every field has a description, and a unit, unless it is a name or has fields with units.
+    fn check_units(path: &str, schema: &Value, definitions: &Map<String, Value>) {
+        if schema["unit"].is_string() || schema["type"] == "string" {
+            return;
+        }
+        if schema["type"] == "array" {
+            return check_units(&format!("{path}[]"), &schema["items"], definitions);
+        }
+        let definition = schema["$ref"].as_str().and_then(|path| path.rsplit('/').next());
+        let definition = definition.filter(|name| !name.starts_with("Measured"));
+        let definition = definition.unwrap_or_else(|| panic!("{path} has no unit"));
+        for (field, schema) in definitions[definition]["properties"].as_object().unwrap() {
+            assert!(schema["description"].is_string(), "{path}.{field} has no description");
+            check_units(&format!("{path}.{field}"), schema, definitions);
         }
     }
 

@@ -1,12 +1,14 @@
 //! Runs the measures: one pass over the recording at its own rate for all measures of all channels.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::OnceLock;
 
 use serde_json::{Map, Value};
 use stage_core::forensics::ChannelRecord;
 use stage_core::{ErrorCode, PipelineError, Span};
 
-use super::{Channel, Measure, Measures};
+use super::{Channel, F0Track, Measure, Measures};
 use crate::ForensicInput;
 use crate::error::NAME;
 use crate::spans::spans_of;
@@ -73,6 +75,42 @@ impl<M: Measure> Running for AtWork<'_, M> {
     }
 }
 
+/// What was measured in all channels.
+#[derive(Debug)]
+pub(crate) struct MeasuredChannels {
+    /// The values of each channel.
+    pub(crate) records: Vec<ChannelRecord>,
+    /// The F0 track of each channel, for drawings.
+    pub(crate) f0: Vec<F0Track>,
+}
+
+/// The time that each measure takes, by a clock of the caller.
+#[derive(Default)]
+pub(crate) struct Stopwatch<'a> {
+    /// Returns seconds; `None` if nobody asks for times.
+    clock: Option<&'a dyn Fn() -> f64>,
+    seconds: BTreeMap<&'static str, f64>,
+}
+
+impl<'a> Stopwatch<'a> {
+    pub(crate) fn new(clock: &'a dyn Fn() -> f64) -> Self {
+        Self { clock: Some(clock), seconds: BTreeMap::new() }
+    }
+
+    /// Time of each measure over all channels, in seconds.
+    pub(crate) fn seconds(self) -> BTreeMap<&'static str, f64> {
+        self.seconds
+    }
+
+    fn time<T>(&mut self, name: &'static str, work: impl FnOnce() -> T) -> T {
+        let Some(clock) = self.clock else { return work() };
+        let begin_s = clock();
+        let done = work();
+        *self.seconds.entry(name).or_default() += clock() - begin_s;
+        done
+    }
+}
+
 /// Measures all channels of a recording.
 ///
 /// # Errors
@@ -81,13 +119,16 @@ impl<M: Measure> Running for AtWork<'_, M> {
 pub(crate) fn measure_channels(
     measures: &Measures,
     input: &ForensicInput<'_>,
-) -> Result<Vec<ChannelRecord>, PipelineError> {
+    stopwatch: &mut Stopwatch<'_>,
+) -> Result<MeasuredChannels, PipelineError> {
     let reader = input.pcm.native()?;
     let numbers = 0..input.pcm.channels() as u16;
     let speech: Vec<Vec<Span>> = numbers.clone().map(|number| spans_of(input.segments, number)).collect();
     let native_rate_hz = reader.sample_rate_hz();
-    let channels: Vec<_> =
-        numbers.map(|number| Channel { number, input: *input, native_rate_hz, speech: &speech }).collect();
+    let f0: Vec<_> = numbers.clone().map(|_| OnceLock::new()).collect();
+    let channel = |(number, f0)| Channel { number, input: *input, native_rate_hz, speech: &speech, f0 };
+    let channels: Vec<_> = numbers.zip(&f0).map(channel).collect();
+    let names: Vec<&'static str> = measures.0.iter().map(|measure| measure.name()).collect();
     let mut running: Vec<Vec<_>> =
         channels.iter().map(|channel| measures.0.iter().map(|measure| measure.begin(channel)).collect()).collect();
     let mut samples = Vec::new();
@@ -96,13 +137,18 @@ pub(crate) fn measure_channels(
         for (channel, measures) in channels.iter().zip(&mut running) {
             samples.clear();
             samples.extend(packet.channel(channel.number.into()));
-            measures.iter_mut().for_each(|measure| measure.add(&samples));
+            for (name, measure) in names.iter().zip(measures) {
+                stopwatch.time(name, || measure.add(&samples));
+            }
         }
     }
-    let finish = |(channel, running): (&Channel<'_>, Vec<Box<dyn Running + '_>>)| {
-        let names = measures.0.iter().map(|measure| measure.name().to_owned());
-        let values = names.zip(running).map(|(name, measure)| Ok((name, measure.finish(channel)?)));
-        Ok(ChannelRecord { channel: channel.number, measures: values.collect::<Result<Map<_, _>, PipelineError>>()? })
+    let mut finish = |(channel, running): (&Channel<'_>, Vec<Box<dyn Running + '_>>)| {
+        let finish = |(name, measure): (&&'static str, Box<dyn Running + '_>)| {
+            Ok(((*name).to_owned(), stopwatch.time(name, || measure.finish(channel))?))
+        };
+        let measures = names.iter().zip(running).map(finish).collect::<Result<Map<_, _>, PipelineError>>()?;
+        Ok(ChannelRecord { channel: channel.number, measures })
     };
-    channels.iter().zip(running).map(finish).collect()
+    let records = channels.iter().zip(running).map(&mut finish).collect::<Result<_, PipelineError>>()?;
+    Ok(MeasuredChannels { records, f0: f0.into_iter().filter_map(OnceLock::into_inner).collect() })
 }

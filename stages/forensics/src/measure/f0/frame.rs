@@ -8,13 +8,13 @@
 use std::f64::consts::TAU;
 use std::sync::Arc;
 
+use acoustics::peak_near;
 use realfft::num_complex::Complex;
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 use stage_core::SAMPLE_RATE_HZ;
 
 use super::Extremes;
 use super::config::PitchConfig;
-use super::sinc::peak_near;
 
 const RATE_HZ: f64 = SAMPLE_RATE_HZ as f64;
 const PERIODS_PER_WINDOW: f64 = 3.0;

@@ -3,7 +3,8 @@
 mod config;
 mod frame;
 mod path;
-mod sinc;
+mod track;
+mod validity;
 
 use std::io;
 
@@ -15,14 +16,16 @@ use stage_core::{Measured, Pcm, PipelineError, SAMPLE_RATE_HZ, Span};
 use self::config::PitchConfig;
 use self::frame::FramePlan;
 use self::path::best_path;
+pub(crate) use self::track::{F0Chunk, F0Track};
+use self::validity::{Validity, octave_errors};
 use super::{Channel, Measure};
 use crate::ForensicsError;
 use crate::error::NAME;
 
 /// Longest interval for one path search, in seconds. It limits memory to some megabytes per thread.
 const CHUNK_MAX_S: f64 = 30.0;
-/// Voiced frames up to this far above the floor, relative to it, count as being at the floor.
-const FLOOR_MARGIN: f64 = 0.02;
+/// Voiced frames this near to the floor or the ceiling, relative to it, count as being there.
+const EDGE_MARGIN: f64 = 0.02;
 
 /// Number of samples per read when computing the extremes of a channel.
 const BLOCK: usize = 1 << 16;
@@ -64,6 +67,14 @@ pub(crate) struct PitchValue {
     /// Share of voiced frames within 2 % of the floor. High values mean that the floor was measured and not the voice.
     #[schemars(extend("unit" = "ratio"))]
     at_floor_ratio: Measured,
+    /// Share of voiced frames within 2 % of the ceiling. High values mean that the voice is higher than what was searched, or
+    /// that octave errors are among the frames.
+    #[schemars(extend("unit" = "ratio"))]
+    at_ceiling_ratio: Measured,
+    /// Share of voiced frames near half or twice the median F0 of the second around them. They are octave errors, or leaps
+    /// of the voice.
+    #[schemars(extend("unit" = "ratio"))]
+    octave_error_ratio: Measured,
 }
 
 /// The measure. It reads the samples at 16 kHz, whose band contains the voice.
@@ -85,9 +96,12 @@ impl Measure for F0 {
     }
 
     fn finish(self, settings: &PitchConfig, channel: &Channel<'_>) -> Result<PitchValue, PipelineError> {
-        let pcm = channel.input.pcm;
-        measure_pitch(settings, pcm, channel.number, channel.spans())
-            .map_err(|error| PipelineError::samples_unreadable(NAME, &error))
+        let track = track_channel(settings, channel.input.pcm, channel.number, channel.spans())
+            .map_err(|error| PipelineError::samples_unreadable(NAME, &error))?;
+        let value = summarize(settings, &track, channel.spans().is_empty());
+        // The only measure that sets it, once for each channel.
+        let _ = channel.f0.set(track);
+        Ok(value)
     }
 }
 
@@ -118,26 +132,31 @@ impl Extremes {
     }
 }
 
-/// Measures F0 inside `spans`, the speech of `channel`. Frames are on one grid over the whole recording, so that their
+/// Tracks F0 inside `spans`, the speech of `channel`. Frames are on one grid over the whole recording, so that their
 /// times do not depend on where the detected speech begins.
 ///
 /// # Errors
 /// The samples could not be read.
-fn measure_pitch(config: &PitchConfig, pcm: &Pcm, channel: u16, spans: &[Span]) -> io::Result<PitchValue> {
+fn track_channel(config: &PitchConfig, pcm: &Pcm, channel: u16, spans: &[Span]) -> io::Result<F0Track> {
     let plan = FramePlan::new(config);
     let extremes = if spans.is_empty() { Extremes { mean: 0.0, peak: 0.0 } } else { Extremes::of(pcm, channel)? };
-    let tracks = chunks(config, &plan, pcm.duration_s(), spans)
-        .into_par_iter()
-        .map(|chunk| track(config, &plan, pcm, channel, chunk, extremes))
-        .collect::<io::Result<Vec<_>>>()?;
-    Ok(summarize(config, &tracks.concat(), spans.is_empty()))
+    let chunks = chunks(config, &plan, pcm.duration_s(), spans);
+    let tracked = |chunk: Chunk| Ok(F0Chunk::new(chunk, &track(config, &plan, pcm, channel, chunk, extremes)?));
+    let chunks = chunks.into_par_iter().map(tracked).collect::<io::Result<Vec<_>>>()?;
+    Ok(F0Track {
+        floor_hz: config.floor_hz,
+        ceiling_hz: config.ceiling_hz,
+        step_s: config.time_step_s,
+        peak: extremes.peak,
+        chunks,
+    })
 }
 
 /// Frames `first..end` of the grid: frame `k` has its center at `k * time_step_s`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Chunk {
-    first: u64,
-    end: u64,
+pub(crate) struct Chunk {
+    pub(crate) first: u64,
+    pub(crate) end: u64,
 }
 
 /// Returns the frames whose center is in speech and whose window is inside the recording, in chunks of at most
@@ -180,19 +199,35 @@ fn track(
     Ok(best_path(&frames, config))
 }
 
-fn summarize(config: &PitchConfig, track: &[Option<f64>], no_speech: bool) -> PitchValue {
-    let mut voiced: Vec<f64> = track.iter().copied().flatten().collect();
+fn summarize(config: &PitchConfig, track: &F0Track, no_speech: bool) -> PitchValue {
+    let mut voiced: Vec<f64> = track.frames().flatten().collect();
     voiced.sort_by(f64::total_cmp);
     let n = voiced.len() as f64;
     let reason = if no_speech { "no speech" } else { "no voiced frame" };
-    let any = |value: &dyn Fn() -> f64| Measured::from_option((!voiced.is_empty()).then(value), reason);
+    let share = |count: usize| Measured::from_option((!voiced.is_empty()).then(|| count as f64 / n), reason);
+    let floor_hz = config.floor_hz * (1.0 + EDGE_MARGIN);
+    let ceiling_hz = config.ceiling_hz * (1.0 - EDGE_MARGIN);
+    let at_floor_ratio = share(voiced.partition_point(|&f0| f0 <= floor_hz));
+    let at_ceiling_ratio = share(voiced.len() - voiced.partition_point(|&f0| f0 < ceiling_hz));
+    let errors = |chunk: &F0Chunk| octave_errors(&chunk.f0_hz().collect::<Vec<_>>(), config.time_step_s);
+    let octave_error_ratio = share(track.chunks.iter().map(errors).sum());
+    let validity = Validity {
+        voiced_s: n * config.time_step_s,
+        at_floor: at_floor_ratio.value.unwrap_or(0.0),
+        at_ceiling: at_ceiling_ratio.value.unwrap_or(0.0),
+        octave_errors: octave_error_ratio.value.unwrap_or(0.0),
+    };
+    let limit = validity.limit();
+    let any = |value: &dyn Fn() -> f64| match voiced.is_empty() {
+        true => Measured::missing(reason),
+        false => Measured { value: Some(value()), reason: limit.clone() },
+    };
     let mean = voiced.iter().sum::<f64>() / n;
     let variance = voiced.iter().map(|f0| (f0 - mean).powi(2)).sum::<f64>() / (n - 1.0);
-    let floor = config.floor_hz * (1.0 + FLOOR_MARGIN);
     PitchValue {
         floor_hz: config.floor_hz,
         ceiling_hz: config.ceiling_hz,
-        speech_frames: track.len() as u64,
+        speech_frames: track.frames().count() as u64,
         voiced_frames: voiced.len() as u64,
         f0_mean_hz: any(&|| mean),
         f0_median_hz: any(&|| quantile(&voiced, 0.5)),
@@ -203,12 +238,14 @@ fn summarize(config: &PitchConfig, track: &[Option<f64>], no_speech: bool) -> Pi
         f0_p05_hz: any(&|| quantile(&voiced, 0.05)),
         f0_p95_hz: any(&|| quantile(&voiced, 0.95)),
         f0_range_semitones: any(&|| 12.0 * (quantile(&voiced, 0.95) / quantile(&voiced, 0.05)).log2()),
-        at_floor_ratio: any(&|| voiced.partition_point(|&f0| f0 <= floor) as f64 / n),
+        at_floor_ratio,
+        at_ceiling_ratio,
+        octave_error_ratio,
     }
 }
 
 /// A quantile of ascending values, with linear interpolation.
-fn quantile(ascending: &[f64], share: f64) -> f64 {
+pub(crate) fn quantile(ascending: &[f64], share: f64) -> f64 {
     let place = share * (ascending.len() - 1) as f64;
     let below = place.floor() as usize;
     let above = (below + 1).min(ascending.len() - 1);

@@ -38,7 +38,9 @@ fn track_all(samples: Vec<f32>, config: &PitchConfig) -> Vec<(f64, Option<f64>)>
 }
 
 fn measured(samples: Vec<f32>, spans: &[Span]) -> PitchValue {
-    measure_pitch(&PitchConfig::default(), &Pcm::from_channels(vec![samples]), 0, spans).unwrap()
+    let config = PitchConfig::default();
+    let track = track_channel(&config, &Pcm::from_channels(vec![samples]), 0, spans).unwrap();
+    summarize(&config, &track, spans.is_empty())
 }
 
 #[test]
@@ -82,8 +84,15 @@ fn f0_of_unvoiced_frames_is_never_filled_in() {
 fn f0_at_the_search_floor_is_flagged() {
     let at_floor = measured(voice(1.0, |_| 75.5), &[Span::new(0.0, 1.0)]);
     assert!(at_floor.at_floor_ratio.value.unwrap() > 0.95);
-    let above = measured(voice(1.0, |_| 120.0), &[Span::new(0.0, 1.0)]);
-    assert_eq!(above.at_floor_ratio.value, Some(0.0));
+    assert!(at_floor.f0_mean_hz.reason.unwrap().contains("floor"));
+    let at_ceiling = measured(voice(1.5, |_| 495.0), &[Span::new(0.0, 1.5)]);
+    assert!(at_ceiling.at_ceiling_ratio.value.unwrap() > 0.95);
+    assert!(at_ceiling.f0_mean_hz.reason.unwrap().contains("ceiling"));
+    let above = measured(voice(1.5, |_| 120.0), &[Span::new(0.0, 1.5)]);
+    assert_eq!((above.at_floor_ratio.value, above.octave_error_ratio.value), (Some(0.0), Some(0.0)));
+    assert_eq!(above.f0_mean_hz.reason, None);
+    let short = measured(voice(0.5, |_| 120.0), &[Span::new(0.0, 0.5)]);
+    assert!(short.f0_mean_hz.reason.unwrap().contains("voiced speech"));
 }
 
 #[test]
@@ -179,7 +188,7 @@ fn f0_of_telephone_speech_agrees_with_praat() {
 fn compare(recordings: &[PathBuf]) {
     let (config, out) = (PitchConfig::default(), tempfile::tempdir().unwrap());
     let Some(measured) = praat(recordings, out.path(), &config) else { return };
-    let (mut frames, mut agreed, mut distances, mut gross) = (0, 0, Vec::new(), 0);
+    let (mut frames, mut agreed, mut distances, mut gross, mut near) = (0, 0, Vec::new(), 0, 0);
     for (recording, (samples, praat)) in recordings.iter().zip(measured) {
         let ours = track_at(&praat, &samples, &config);
         let both: Vec<(f64, f64)> =
@@ -187,6 +196,7 @@ fn compare(recordings: &[PathBuf]) {
         frames += ours.len();
         agreed += ours.iter().zip(&praat.f0_hz).filter(|(a, b)| a.is_some() == (**b > 0.0)).count();
         gross += both.iter().filter(|(a, b)| (a / b - 1.0).abs() > 0.05).count();
+        near += both.iter().filter(|(a, b)| (a / b - 1.0).abs() <= 0.01).count();
         distances.extend(both.iter().map(|(a, b)| (a - b).abs()));
         if both.len() >= 50 {
             let (a, b): (Vec<f64>, Vec<f64>) = both.into_iter().unzip();
@@ -202,7 +212,10 @@ fn compare(recordings: &[PathBuf]) {
         }
     }
     let (agreement, gross) = (agreed as f64 / frames as f64, gross as f64 / distances.len() as f64);
+    let near = near as f64 / distances.len() as f64;
     let typical = median(distances);
+    eprintln!("{} recordings, within 1 % in {near:.4} of the frames voiced by both", recordings.len());
+    assert!(near >= 0.95, "F0 is within 1 % in {near} of the frames");
     eprintln!("{frames} frames: voicing {agreement:.4}, median distance {typical:.4} Hz, over 5 % off {gross:.4}");
     assert!(agreement >= 0.97, "voicing decisions agree in {agreement}");
     assert!(typical < 0.5, "the median distance is {typical} Hz");

@@ -9,10 +9,11 @@ use stage_core::{Measured, PipelineError, Span, Transcript, Word};
 
 use self::pauses::pauses;
 use self::syllables::syllables;
+use super::quality::Place;
 use super::{Channel, Measure, NoSettings};
 use crate::error::NAME;
 use crate::lexicon::is_mark;
-use crate::spans::total_s;
+use crate::spans::{common_s, total_s, union};
 
 /// Speech and pauses.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -45,6 +46,11 @@ pub(crate) struct SpeechValue {
     /// Syllables over the time inside words only, per second.
     #[schemars(extend("unit" = "syllables/s"))]
     articulation_rate_per_s: Measured,
+    /// Time in which another channel speaks too.
+    #[schemars(extend("unit" = "s"))]
+    overlap_s: Measured,
+    /// The detected speech, by time.
+    spans: Vec<Place>,
 }
 
 /// The measure. It reads the words and the samples at 16 kHz.
@@ -72,7 +78,12 @@ impl Measure for Speech {
             words: &input.words.words,
             transcript: input.transcript,
         };
-        Ok(measure_speech(spoken, channel.number))
+        let mut value = measure_speech(spoken, channel.number);
+        let others: Vec<&[Span]> = channel.others().collect();
+        if !others.is_empty() {
+            value.overlap_s = Measured::of(common_s(channel.spans(), &union(&others)));
+        }
+        Ok(value)
     }
 }
 
@@ -115,6 +126,8 @@ fn measure_speech(spoken: Spoken<'_>, channel: u16) -> SpeechValue {
         words_per_minute: per_minute(own.len() as u64),
         syllables_per_minute: per_minute(tempo.syllables),
         articulation_rate_per_s: tempo.rate(tempo.syllables, tempo.inside_words_s, 1.0, missing),
+        overlap_s: Measured::missing("the recording has a single channel"),
+        spans: spans.iter().map(Place::from).collect(),
     }
 }
 

@@ -10,7 +10,8 @@ const STEP: f64 = 0.25;
 /// Returns position (in lags) and height of the peak of `r` near the local maximum at `lag`. `r` is symmetric around
 /// lag 0. The first estimate comes from a parabola through three samples, the second from a parabola through three
 /// interpolated points around the first.
-pub(super) fn peak_near(r: &[f32], lag: usize) -> (f64, f64) {
+#[must_use]
+pub fn peak_near(r: &[f32], lag: usize) -> (f64, f64) {
     let at = |lag: usize| f64::from(r[lag]);
     let (offset, _) = parabola(at(lag - 1), at(lag), at(lag + 1));
     let estimate = lag as f64 + offset;
