@@ -502,7 +502,7 @@ function layOut() {
       found.push({ kind: 'wave', size: CHANNEL.wave, channel, label: number, hint: t('waveScale', decimals(20 * Math.log10(peakScale / 255), 1)) });
       found.push({ kind: 'spec', size: CHANNEL.spec, channel, label: t('spec'), hint: `${decimals(edges[0], 0)}–${decimals(edges.at(-1), 0)} Hz` });
       if (channelData(channel).f0.length) found.push({ kind: 'f0', size: CHANNEL.contour, channel, label: 'F0', hint: `${decimals(overview.f0_floor_hz, 0)}–${decimals(overview.f0_ceiling_hz, 0)} Hz` });
-      if (channelData(channel).level.length) found.push({ kind: 'level', size: CHANNEL.contour, channel, label: t('levelLane'), hint: `${decimals(overview.floor_db, 0)}–${decimals(overview.ceiling_db, 0)} dBFS` });
+      if (channelData(channel).level.length) found.push({ kind: 'level', size: CHANNEL.contour, channel, label: t('levelLane'), hint: `${decimals(overview.floor_db, 0)}…${decimals(overview.ceiling_db, 0)} dBFS` });
     }
     const ids = doc.speakers.speakers.filter((speaker) => speaker.channel === channel).map((speaker) => speaker.id);
     if (doc.speakers.turns.some((turn) => turn.channel === channel && turn.speaker === 'unknown')) ids.push('unknown');
@@ -606,7 +606,8 @@ function drawWave({ context, colors, scale, start, width }, lane) {
   }
 }
 
-// Points of a contour, 1 at the bottom and 255 at the top; 0 has no point. Zoomed out, a pixel has the range of its points.
+// Points of a contour, 1 at the bottom and 255 at the top; 0 has no point. Zoomed in, neighbors are joined; zoomed out, a
+// pixel has the range of its points.
 function drawContour({ context, colors, scale, start, width }, lane) {
   const points = channelData(lane.channel)[lane.kind];
   const rate = overview.peak_rate_hz;
@@ -614,7 +615,22 @@ function drawContour({ context, colors, scale, start, width }, lane) {
   const y = (value) => bottom - (value / 255) * (lane.size - 3);
   context.fillStyle = colors.line;
   context.fillRect(0, bottom, width, 1);
-  context.fillStyle = colors.ink;
+  context.fillStyle = context.strokeStyle = colors.ink;
+  if (scale > rate) {
+    const x = (index) => ((index + 0.5) / rate - start) * scale;
+    const last = Math.min(points.length - 1, Math.ceil((start + width / scale) * rate));
+    context.lineWidth = 1.5;
+    context.beginPath();
+    for (let index = Math.max(0, Math.floor(start * rate) - 1); index <= last; index += 1) {
+      if (!points[index]) continue;
+      if (points[index - 1]) context.lineTo(x(index), y(points[index]));
+      // A point without a neighbor is a short line.
+      else context.moveTo(x(index) - (points[index + 1] ? 0 : 1), y(points[index]));
+      if (!points[index - 1] && !points[index + 1]) context.lineTo(x(index) + 1, y(points[index]));
+    }
+    context.stroke();
+    return;
+  }
   for (let px = 0; px < width; px += 1) {
     const first = Math.max(0, Math.floor((start + px / scale) * rate));
     const inside = points.subarray(first, Math.max(first + 1, Math.floor((start + (px + 1) / scale) * rate))).filter((value) => value > 0);
@@ -1106,7 +1122,7 @@ function renderFacts() {
 }
 
 const UNITS = [['_dbfs', 'dBFS'], ['_lufs', 'LUFS'], ['_dbtp', 'dBTP'], ['_db', 'dB'], ['_khz', 'kHz'], ['_hz', 'Hz'], ['_per_s', '/s'], ['_per_octave', 'dB'], ['_per_minute', '/min'], ['_semitones', 'st'], ['_ms', 'ms'], ['_s', 's'], ['_bits', 'bit'], ['_ratio', '%'], ['share', '%'], ['_percent', '%']];
-const unitOf = (key) => UNITS.find(([ending]) => key.endsWith(ending))?.[1] ?? '';
+const unitOf = (key) => (/^(jitter|shimmer)_/.test(key) ? '%' : UNITS.find(([ending]) => key.endsWith(ending))?.[1] ?? '');
 
 function valueText(key, value) {
   if (typeof value === 'boolean' || typeof value === 'string') return String(value);
@@ -1120,42 +1136,84 @@ function valueText(key, value) {
 // Without the unit, which stands with the value.
 const measureName = (key) => (Object.hasOwn(NAMES[language], key) ? name(key) : name(key.replace(/(?<!_per)_(dbfs|dbtp|lufs|db|hz|s|ratio|semitones)$/, '')));
 
-// The rows of all values inside an object, whatever they are called.
-function measureRows(object, path = []) {
-  return Object.entries(object).flatMap(([key, value]) => {
-    if (key === 'channel' || key === 'speaker' || key === 'first' || key === 'second') return [];
-    const group = path.map(name).join(', ');
-    const row = (text, reason) => [el('tr', null, cell(group), cell(measureName(key)), el('td', { class: 'n' }, text), cell(reason ? sentence(reason) : ''))];
-    if (value === null || value === undefined) return row(el('span', { class: 'null' }, t('notMeasured')));
-    if (Array.isArray(value) && ['spans', 'segments', 'words'].includes(key)) return row(`${value.length}`);
-    if (Array.isArray(value)) return value.every((one) => typeof one !== 'object') && value.length < 20 ? row(value.join(', ')) : value.length < 20 ? value.flatMap((one, index) => measureRows(one, [...path, key, one.speaker ?? String(index + 1)])) : row(`${value.length}`);
-    if (typeof value === 'object' && 'value' in value && (value.value === null || typeof value.value !== 'object')) return row(value.value === null ? el('span', { class: 'null' }, t('notMeasured')) : valueText(key, value.value), value.reason);
-    return typeof value === 'object' ? measureRows(value, [...path, key]) : row(valueText(key, value));
-  });
+// Values in the order in which they are read; others follow.
+const MEASURE_ORDER = ['peak_dbfs', 'true_peak_dbtp', 'rms_dbfs', 'speech_rms_dbfs', 'loudness_lufs', 'noise_dbfs', 'snr_db', 'bandwidth_hz', 'cutoff_hz', 'clipping_ratio', 'dc_offset', 'digital_silence_s', 'dropout_count',
+  'speech_s', 'speech_ratio', 'overlap_s', 'words_per_minute', 'syllables_per_minute', 'articulation_rate_per_s', 'pause_count', 'pause_mean_s', 'pause_longest_s',
+  'f0_mean_hz', 'f0_median_hz', 'f0_sd_hz', 'f0_p05_hz', 'f0_p95_hz', 'f0_range_semitones', 'voiced_s', 'periods', 'level_mean_dbfs', 'level_sd_db',
+  'jitter_local', 'jitter_rap', 'jitter_ppq5', 'jitter_ddp', 'shimmer_local', 'shimmer_apq3', 'shimmer_apq5', 'shimmer_apq11', 'hnr_mean_db', 'hnr_sd_db', 'f1_mean_hz', 'f2_mean_hz', 'f3_mean_hz', 'f4_mean_hz', 'cpp_mean_db', 'spectral_tilt_db_per_octave'];
+// Reasons of values, as numbered notes under all tables.
+const reasons = [];
+
+function reasonMark(reason) {
+  const text = sentence(reason);
+  if (!reasons.includes(text)) reasons.push(text);
+  return el('sup', null, ` ${reasons.indexOf(text) + 1}`);
 }
 
-function measureTable(title, body) {
-  const table = el('table', null, el('caption', null, title), head(['', t('measurement'), t('value'), t('remark')]), el('tbody', null, ...body));
-  table.tHead.rows[0].replaceChild(el('td'), table.tHead.rows[0].cells[0]);
-  table.tHead.rows[0].cells[2].className = 'n';
-  return wide(table);
+const isMeasured = (value) => value !== null && typeof value === 'object' && 'value' in value && (value.value === null || typeof value.value !== 'object');
+const isSingle = (value) => value === null || typeof value !== 'object' || isMeasured(value);
+
+function measuredCell(key, value) {
+  if (value === undefined) return cell('');
+  const { value: measured, reason } = isMeasured(value) ? value : { value };
+  const text = measured === null ? el('span', { class: 'null' }, t('notMeasured')) : valueText(key, measured);
+  return el('td', { class: 'n' }, text, reason ? reasonMark(reason) : null);
+}
+
+// A row for each value, and a column for each object: pairs of label and object.
+function measureTable(title, columns) {
+  const labels = ['channel', 'speaker', 'first', 'second'];
+  const place = (key) => (MEASURE_ORDER.includes(key) ? MEASURE_ORDER.indexOf(key) : MEASURE_ORDER.length);
+  const all = columns.flatMap(([, object]) => Object.keys(object).filter((key) => !labels.includes(key) && isSingle(object[key])));
+  const keys = [...new Set(all)].sort((one, other) => place(one) - place(other));
+  if (!keys.length) return null;
+  const rows = keys.map((key) => el('tr', null, el('th', { scope: 'row' }, measureName(key)), ...columns.map(([, object]) => measuredCell(key, object[key]))));
+  const heads = columns.map(([label]) => el('th', { scope: 'col', class: 'n' }, label));
+  return wide(el('table', null, el('caption', null, title), el('thead', null, el('tr', null, el('td'), ...heads)), el('tbody', null, ...rows)));
+}
+
+// Intervals to listen to, with what is known of each.
+function placesTable(title, places) {
+  if (!places.length) return null;
+  const row = ([label, place]) => el('tr', null, el('td', { class: 'n' }, timeButton(place.start_s)), cell(clock(place.end_s), 'n'), cell(label),
+    cell(Object.entries(place).filter(([key, value]) => !key.endsWith('_s') && isSingle(value)).map(([key, value]) => `${measureName(key)}: ${valueText(key, isMeasured(value) ? value.value : value)}`).join('; ')));
+  return wide(el('table', null, el('caption', null, title), head([t('from'), t('to'), '', t('remark')]), el('tbody', null, ...places.map(row))));
+}
+
+// The voices of a channel: its speakers, and the whole channel unless it is one speaker.
+function voicesOf({ channel, voice }) {
+  if (!voice) return [];
+  const whole = { label: recording.channels > 1 ? `${t('channel', channel + 1)}, ${name('whole')}` : name('whole'), acoustics: voice.whole, prosody: voice.prosody };
+  const speakers = voice.speakers.map((one) => ({ label: speakerName(one.speaker, channel), acoustics: one.acoustics, prosody: one.prosody }));
+  const all = speakers.length === 1 ? speakers : [whole, ...speakers];
+  return all.filter((one) => one.acoustics).map((one) => ({ ...one, acoustics: { ...one.acoustics, band_hz: voice.band_hz, formant_ceiling_hz: voice.formant_ceiling_hz } }));
+}
+
+// Measurements that this page has no table for.
+function furtherTables() {
+  const known = ['channels', 'evidence', 'scores', 'turn_taking', 'limits', 'authenticity'];
+  const rest = Object.entries({ ...doc.forensics, ...doc.further }).filter(([key, value]) => !known.includes(key) && value && typeof value === 'object');
+  return rest.map(([key, value]) => measureTable(name(key), (Array.isArray(value) ? value : [value]).filter((one) => !isSingle(one)).slice(0, 20).map((one, index) => [String(index + 1), one])));
 }
 
 function renderMeasures() {
-  const { forensics } = doc;
-  const box = el('div', { class: 'columns' });
-  for (const one of forensics.channels) box.append(measureTable(t('channel', one.channel + 1), measureRows(one)));
-  const taking = forensics.turn_taking;
-  if (taking) {
-    const parts = [...taking.speakers.flatMap((one) => measureRows(one, [one.speaker])), ...taking.pairs.flatMap((one) => measureRows(one, [`${one.first} → ${one.second}`])), ...measureRows({ overlap_s: taking.overlap_s })];
-    box.append(measureTable(t('turnTaking'), parts));
-  }
-  const known = ['channels', 'evidence', 'scores', 'turn_taking', 'limits'];
-  const rest = Object.fromEntries(Object.entries({ ...forensics, ...doc.further }).filter(([key, value]) => !known.includes(key) && value && typeof value === 'object'));
-  const further = measureRows(rest);
-  if (further.length) box.append(measureTable(t('further'), further.slice(0, 400)));
-  $('measures').append(box);
-  $('limits').append(...forensics.limits.map((text) => el('li', null, sentence(text))));
+  const { channels, turn_taking: taking, limits } = doc.forensics;
+  const ofChannel = (part) => channels.map((one) => [recording.channels > 1 ? t('channel', one.channel + 1) : t('value'), part(one)]);
+  const voices = channels.flatMap(voicesOf);
+  const ofVoice = (part) => voices.map((one) => [one.label, one[part]]);
+  const speakers = (taking?.speakers ?? []).map((one) => [one.speaker, one]);
+  const pairs = (taking?.pairs ?? []).map((one) => [`${one.first} → ${one.second}`, one]);
+  const dropouts = channels.flatMap((one) => (one.quality?.dropouts ?? []).map((place) => [t('channel', one.channel + 1), place]));
+  const zones = voices.flatMap((one) => (one.prosody?.escalations ?? []).map((place) => [one.label, place]));
+  const tables = [
+    measureTable(name('quality'), ofChannel((one) => ({ ...one.level, ...one.quality }))), placesTable(name('dropouts'), dropouts),
+    measureTable(name('speech'), ofChannel((one) => one.speech ?? {})), measureTable(name('f0'), ofChannel((one) => one.f0 ?? {})),
+    measureTable(name('voice'), ofVoice('acoustics')), measureTable(name('prosody'), ofVoice('prosody')), placesTable(name('escalations'), zones),
+    measureTable(t('turnTaking'), speakers), measureTable('', pairs), ...furtherTables(),
+  ].filter(Boolean);
+  $('measures').append(el('div', { class: 'columns' }, ...tables));
+  if (reasons.length) $('measures').append(el('ol', { class: 'reasons' }, ...reasons.map((text) => el('li', null, text))));
+  $('limits').append(...limits.map((text) => el('li', null, sentence(text))));
 }
 
 const hash = (text) => el('span', { class: 'hash' }, text);
