@@ -299,7 +299,10 @@ fn record_has_the_speech_the_pauses_and_the_change_of_the_voice() {
     let measures = &record.channels[1].measures;
     assert_eq!(measures["speech"]["spans"], serde_json::json!([{"start_s": 0.0, "end_s": 20.0}]));
     assert_eq!(measures["speech"]["overlap_s"]["value"], 20.0);
-    assert_eq!(measures["speech"]["pause_count"]["value"], 0, "silence between words is no pause where there is sound");
+    assert_eq!(
+        measures["speech"]["pause_count"]["value"], 0,
+        "where there is sound, a gap between words is not a pause"
+    );
     let prosody = &measures["voice"]["prosody"];
     assert!((prosody["baseline_f0_hz"]["value"].as_f64().unwrap() - 125.0).abs() < 0.5, "{prosody}");
     assert_eq!(prosody["escalations"], serde_json::json!([]));

@@ -109,13 +109,13 @@ pub struct SpeakerPair {
     pub first: String,
     /// The label of the speaker who speaks next.
     pub second: String,
-    /// How often the second takes over within 5 s.
+    /// How often the second takes over within 5 s. A turn inside that of the first takes nothing over.
     pub changes: u32,
     /// Median time from the end of the first's turn to the start of the second's, in seconds; negative if both overlap.
     pub latency_s: Measured,
     /// How often the second begins at least 0.2 s before the first ends, and continues longer.
     pub interruptions: u32,
-    /// Time in which both speak, in seconds.
+    /// Time in which the second speaks during turns of the first that began earlier, in seconds.
     pub overlap_s: f64,
 }
 
