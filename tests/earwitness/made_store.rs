@@ -184,8 +184,9 @@ fn channel(channel: u16) -> Value {
         },
         "voice": {
             "band_hz": of(3400.0), "formant_ceiling_hz": 5500.0, "whole": acoustics(), "ltas_band_hz": 100.0,
-            "ltas_dbfs_per_hz": [-60.0, -50.5], "speakers": [{"speaker": "S1", "acoustics": acoustics()}],
+            "ltas_dbfs_per_hz": [-60.0, -50.5], "speakers": [{"speaker": "S1", "acoustics": acoustics(), "prosody": prosody()}],
             "segments": [{"segment": channel, "acoustics": acoustics()}],
+            "prosody": prosody(),
             "words": [{"word": 0, "f0_hz": 118.5, "level_dbfs": -20.25}, {"word": 1, "f0_hz": null, "level_dbfs": null}],
         },
     })
@@ -202,6 +203,18 @@ fn acoustics() -> Value {
         "f1_mean_hz": of(520.0), "f2_mean_hz": of(1500.0), "f3_mean_hz": of(2500.0), "f4_mean_hz": missing,
         "cpp_mean_db": of(18.5), "spectral_tilt_db_per_octave": of(-8.5), "alpha_ratio_mean_db": missing,
         "hammarberg_mean_db": missing, "h1_h2_mean_db": missing, "h1_a3_mean_db": missing,
+    })
+}
+
+/// Change of level and F0, with a zone in which both rise.
+fn prosody() -> Value {
+    let of = |value: f64| json!({"value": value});
+    let missing = json!({"value": null, "reason": "made by hand"});
+    json!({
+        "seconds": 12, "baseline_level_dbfs": of(-20.25), "baseline_f0_hz": of(118.5), "level_change_db": of(1.5),
+        "f0_change_semitones": of(0.75), "level_rise_db": of(6.5), "level_rise_at_s": of(2.0),
+        "f0_rise_semitones": missing, "f0_rise_at_s": missing,
+        "escalations": [{"start_s": 1.0, "end_s": 4.0, "level_rise_db": 7.5, "f0_rise_semitones": 3.25}],
     })
 }
 
