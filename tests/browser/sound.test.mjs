@@ -12,6 +12,9 @@ import { open, startBrowser, until } from "./browser.mjs";
 const cases = process.env.EARWITNESS_CASES;
 const RATE = 16000;
 const NEAR_S = 0.05;
+const LIKE = 0.9;
+// A busy machine leaves gaps in the sound, which is then recorded again.
+const ATTEMPTS = 4;
 
 let browser;
 // Without this flag the sound of a file may be played, but not read by scripts.
@@ -66,14 +69,17 @@ for (const name of [...ORIGINALS.map((name) => `en/${name}.html`), ...COPIES.map
     const { words } = data.document;
     const own = words.map((word, index) => index).filter((index) => words[index].channel === 0 && words[index].start_s < data.document.recording.duration_s - 1.5);
     const word = own[Math.floor(own.length * 0.6)];
-    const page = await open(browser, path);
-    await until(() => page.evaluate(() => document.getElementById("audio").readyState >= 3), "the recording");
-    const part = await played(page, word, 0.8);
-    const file = fileURLToPath(new URL(data.audio.src, page.url()));
-    const { at, likeness } = locate(part, decoded(file), words[word].start_s * RATE);
-    assert.ok(likeness > 0.9, `another sound: likeness ${likeness}`);
-    const off = at / RATE - words[word].start_s;
+    let found = { likeness: 0 };
+    for (let attempt = 0; attempt < ATTEMPTS && found.likeness <= LIKE; attempt += 1) {
+      const page = await open(browser, path);
+      await until(() => page.evaluate(() => document.getElementById("audio").readyState >= 3), "the recording");
+      const part = await played(page, word, 0.8);
+      const file = fileURLToPath(new URL(data.audio.src, page.url()));
+      found = locate(part, decoded(file), words[word].start_s * RATE);
+      await page.close();
+    }
+    assert.ok(found.likeness > LIKE, `another sound: likeness ${found.likeness}`);
+    const off = found.at / RATE - words[word].start_s;
     assert.ok(Math.abs(off) <= NEAR_S, `off by ${off} s`);
-    await page.close();
   });
 }

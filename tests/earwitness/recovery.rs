@@ -155,7 +155,8 @@ fn device_is_retired_only_if_its_health_probe_fails() {
     assert_eq!(case.messages(IncidentKind::ProbePassed).len(), 1);
     assert!(case.messages(IncidentKind::DeviceRetired).is_empty());
 
-    let case = Case::new(8);
+    // More recordings, so that work is left for the second probe also on a busy machine.
+    let case = Case::new(24);
     let sick =
         format!("{suspicious}{SLOW}[[fault]]\nat = 'health-probe'\nkind = {{ fail = 'device' }}\ndevice = 'cpu:1'\n");
     case.assert_whole(case.run(&sick, &[]));
