@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use scheduler::store::{RecordingEntry, Store, StoreError};
 use stage_core::PipelineError;
 
+use crate::export::ExportError;
+
 /// Number of runs, from the newest, whose failures are read.
 const RUNS: usize = 16;
 
 /// The failures of the newest runs, by path; of each path the newest.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Failures(HashMap<PathBuf, PipelineError>);
 
 impl Failures {
@@ -28,8 +30,11 @@ impl Failures {
         Ok(Self(newest))
     }
 
-    /// Why a recording without results has none; `None` if no run tried it, or was killed.
-    pub(crate) fn of(&self, entry: &RecordingEntry) -> Option<&PipelineError> {
-        entry.places().find_map(|place: &Path| self.0.get(place))
+    /// Why the results of a recording cannot be read: if they are missing, the error of the run that failed on it, unless
+    /// no run tried it or that run was killed.
+    pub(crate) fn explain(&self, entry: &RecordingEntry, error: ExportError) -> PipelineError {
+        let of_run = || entry.places().find_map(|place: &Path| self.0.get(place)).cloned();
+        let is_missing = matches!(error, ExportError::Missing(_));
+        is_missing.then(of_run).flatten().unwrap_or_else(|| error.into())
     }
 }

@@ -1191,7 +1191,7 @@ function voicesOf({ channel, voice }) {
 
 // Measurements that this page has no table for.
 function furtherTables() {
-  const known = ['channels', 'evidence', 'scores', 'turn_taking', 'limits', 'authenticity'];
+  const known = ['channels', 'evidence', 'scores', 'turn_taking', 'limits'];
   const rest = Object.entries({ ...doc.forensics, ...doc.further }).filter(([key, value]) => !known.includes(key) && value && typeof value === 'object');
   return rest.map(([key, value]) => measureTable(name(key), (Array.isArray(value) ? value : [value]).filter((one) => !isSingle(one)).slice(0, 20).map((one, index) => [String(index + 1), one])));
 }

@@ -138,10 +138,9 @@ fn export_all(
             }
             Err(error) => {
                 failed += 1;
-                let is_missing = matches!(error, ExportError::Missing(_));
-                let reason = failures.of(entry).filter(|_| is_missing).cloned().unwrap_or_else(|| error.into());
-                let nothing = if is_missing { "nothing to export: " } else { "" };
-                println!("{}: {nothing}{}", shown(&entry.path), printable(&reason.to_string()));
+                let nothing = if matches!(error, ExportError::Missing(_)) { "nothing to export: " } else { "" };
+                let reason = failures.explain(entry, error).to_string();
+                println!("{}: {nothing}{}", shown(&entry.path), printable(&reason));
             }
         }
     }

@@ -77,19 +77,12 @@ fn read(store: &dyn Store, entry: &RecordingEntry, context: &DocumentContext) ->
     read_document_in(context, store, entry)
         .map_err(|error| match error {
             ExportError::Store(error) => Error::store(error),
-            error => failed(store, entry, error),
+            error => match Failures::read(store) {
+                Ok(failures) => Error::from(failures.explain(entry, error)),
+                Err(error) => Error::store(error),
+            },
         })
         .context(format!("{}: there is no transcript to print", shown(&entry.path)))
-}
-
-/// The error of the run that failed on a recording, if that is why its results are missing.
-fn failed(store: &dyn Store, entry: &RecordingEntry, error: ExportError) -> Error {
-    let failures =
-        if matches!(error, ExportError::Missing(_)) { Failures::read(store) } else { Ok(Failures::default()) };
-    match failures {
-        Err(error) => Error::store(error),
-        Ok(failures) => Error::from(failures.of(entry).cloned().unwrap_or_else(|| error.into())),
-    }
 }
 
 fn print(written: &Written) {

@@ -88,9 +88,7 @@ impl Exporter<'_> {
             match self.document(store, entry) {
                 Ok(document) => self.add_to_case(&mut draft, record, entry, &document)?,
                 Err(error) => {
-                    let reason = reasons.of(entry).filter(|_| matches!(error, ExportError::Missing(_))).cloned();
-                    let reason = reason.unwrap_or_else(|| error.into());
-                    facts.failures.push(self.without_results(&entry.path, &reason));
+                    facts.failures.push(self.without_results(&entry.path, &reasons.explain(entry, error)));
                 }
             }
         }
