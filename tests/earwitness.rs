@@ -3,6 +3,8 @@
 
 #[path = "earwitness/attacks.rs"]
 mod attacks;
+#[path = "earwitness/authenticity.rs"]
+mod authenticity;
 #[path = "earwitness/bad_input.rs"]
 mod bad_input;
 #[path = "earwitness/bench.rs"]

@@ -1,4 +1,4 @@
-//! Calls made of a recording that is repeated.
+//! Calls made of recordings one after the other.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,16 +15,26 @@ const WORDS: &str = "and so my fellow americans ask not what your country can do
 /// Samples at 48 kHz for each at 16 kHz.
 const FACTOR: u32 = 3;
 
-/// Speech of a recording, or a synthetic voice if it is missing.
-pub(crate) fn speech(path: &Path) -> Vec<f32> {
-    let recorded = hound::WavReader::open(path).ok().filter(|wav| wav.spec().sample_rate == SAMPLE_RATE_HZ);
-    match recorded {
-        Some(mut wav) => wav.samples::<i16>().flatten().map(|sample| f32::from(sample) / 32_768.0).collect(),
-        None => {
-            println!("synthetic: {} is missing", path.display());
-            (0..SAMPLE_RATE_HZ).map(|n| 0.5 * (n as f32 / 16_000.0 * 120.0 * std::f32::consts::TAU).sin()).collect()
-        }
-    }
+/// All speech of `shared`, or of `fixtures` if it is missing, one recording after the other: 14 minutes or 3.
+pub(crate) fn speech(shared: &Path, fixtures: &Path) -> Vec<f32> {
+    let root = if shared.is_dir() { shared } else { fixtures };
+    let mut paths: Vec<_> = ["en", "ko", "ko/talk", "diar", "vad"]
+        .iter()
+        .filter_map(|folder| std::fs::read_dir(root.join(folder)).ok())
+        .flat_map(|files| files.flatten().map(|file| file.path()))
+        .collect();
+    paths.sort();
+    let speech: Vec<f32> = paths.iter().flat_map(|path| recorded(path)).collect();
+    println!("{} s of recordings in {}", speech.len() / SAMPLE_RATE_HZ as usize, root.display());
+    speech
+}
+
+/// The samples of a WAV file with one channel at 16 kHz; none of another file.
+fn recorded(path: &Path) -> Vec<f32> {
+    let wav = hound::WavReader::open(path).ok();
+    let wav = wav.filter(|wav| wav.spec().sample_rate == SAMPLE_RATE_HZ && wav.spec().channels == 1);
+    let samples = wav.into_iter().flat_map(|wav| wav.into_samples::<i16>().flatten());
+    samples.map(|sample| f32::from(sample) / 32_768.0).collect()
 }
 
 /// A call with the artifacts of the stages before.
@@ -39,7 +49,7 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// `speech` in all channels, again and again, with speech spans of 6 s and a word every 0.4 s.
+    /// `speech` in all channels, again if it is too short, with speech spans of 6 s and a word every 0.4 s.
     pub(crate) fn new(speech: &[f32], seconds: f64, channels: u16) -> Self {
         let frames = (seconds * f64::from(SAMPLE_RATE_HZ)) as u64;
         let pcm = repeated(speech, frames, channels.into());
@@ -68,6 +78,13 @@ impl Call {
     /// The same without detected speech, so that there is no voice to measure.
     pub(crate) fn without_speech(mut self) -> Self {
         self.segments.spans.clear();
+        self
+    }
+
+    /// The same with speech detected in one channel at a time.
+    pub(crate) fn in_turns(mut self) -> Self {
+        let channels = self.pcm.channels() as u16;
+        self.segments.spans.retain(|span| (span.start_s / 6.0) as u16 % channels == span.channel);
         self
     }
 
@@ -127,7 +144,7 @@ fn recording(pcm: &Pcm) -> Recording {
     }
 }
 
-/// A call at 48 kHz, in packets as long as the recording that is repeated.
+/// A call at 48 kHz, in packets of a second.
 #[derive(Debug)]
 struct At48Khz {
     speech: Arc<[f32]>,
@@ -149,10 +166,11 @@ impl NativeSource for At48Khz {
         let (speech, frames, channels) = (self.speech.clone(), self.frames, self.channels);
         let copies = FACTOR as usize * channels;
         let packet = move |first: u64| {
-            let len = speech.len().min((frames - first) as usize);
-            let samples = speech[..len].iter().flat_map(|sample| std::iter::repeat_n(*sample, copies)).collect();
+            let len = (SAMPLE_RATE_HZ as usize).min((frames - first) as usize);
+            let samples = speech.iter().cycle().skip(first as usize % speech.len()).take(len);
+            let samples = samples.flat_map(|sample| std::iter::repeat_n(*sample, copies)).collect();
             Ok(NativePacket { first_frame: first * u64::from(FACTOR), channels, samples })
         };
-        Ok(Box::new((0..self.frames).step_by(self.speech.len()).map(packet)))
+        Ok(Box::new((0..self.frames).step_by(SAMPLE_RATE_HZ as usize).map(packet)))
     }
 }

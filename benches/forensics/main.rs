@@ -22,7 +22,7 @@ use stage_core::Stage;
 
 use self::call::Call;
 
-/// Length to which the speech is repeated, in seconds.
+/// Length of the calls, in seconds.
 const SECONDS: f64 = 600.0;
 const RUNS: usize = 3;
 /// Lengths of the calls whose memory is measured, in seconds.
@@ -31,7 +31,7 @@ const LONG_S: [f64; 3] = [600.0, 3_600.0, 14_400.0];
 fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     println!("{}; CPU time, best of {RUNS} runs", Machine::here());
-    let speech = call::speech(&root.join("../shared/data/en/jfk.wav"));
+    let speech = call::speech(&root.join("../shared/data"), &root.join("fixtures/speech"));
     let stage = Forensics::new(ForensicsConfig::default(), &[]).expect("the project's lexicons load");
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a pool of one thread");
     pool.install(|| {
@@ -74,6 +74,7 @@ fn whole_stage(stage: &Forensics, speech: &[f32]) {
     row("10 minutes, 1 channel, 16 kHz", Call::new(speech, SECONDS, 1));
     row("10 minutes, 2 channels that both speak all the time, 16 kHz", Call::new(speech, SECONDS, 2));
     row("the same, file at 48 kHz", Call::new(speech, SECONDS, 2).at_48_khz());
+    row("10 minutes, 2 channels that speak in turns, 48 kHz", Call::new(speech, SECONDS, 2).in_turns().at_48_khz());
     row("20 minutes, the same at 48 kHz", Call::new(speech, 2.0 * SECONDS, 2).at_48_khz());
     println!("{table}");
 }

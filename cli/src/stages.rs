@@ -115,6 +115,42 @@ impl<'a> Context<'a> {
     }
 }
 
+/// The stages that the server runs too, each with its own type.
+impl Context<'_> {
+    pub(crate) fn segmenter(&self) -> Result<Segmenter, BuildError> {
+        let config = SegmentConfig { window_max_s: Some(self.window_s), ..self.settings.config.segment.clone() };
+        Ok(Segmenter::new(config)?)
+    }
+
+    /// # Errors
+    /// The model was taken before, or does not accept the settings.
+    pub(crate) fn transcriber(&mut self) -> Result<Transcriber, BuildError> {
+        let model = self.model.take().ok_or(BuildError::Unknown(Transcriber::SPEC.name))?;
+        if self.check_models {
+            model.check_contents()?;
+            model.sha256()?;
+        }
+        let device = if self.device.is_cuda() { DeviceChoice::Cuda } else { DeviceChoice::Cpu };
+        let compute = Compute { device, precision: self.settings.precision };
+        Ok(Transcriber::new(model, self.settings.config.transcribe.clone(), compute)?)
+    }
+
+    pub(crate) fn aligner(&self) -> Result<Aligner, BuildError> {
+        let config = self.settings.config.align.clone();
+        config.validate()?;
+        let source = match &self.settings.aligner {
+            AlignModel::Phones => return Ok(Aligner::with_phones(config)),
+            AlignModel::Attention => return Ok(Aligner::new(config)),
+            AlignModel::Ctc(source) => source,
+        };
+        let files = Wav2Vec2Files::resolve(source).map_err(BuildError::Aligner)?;
+        if self.check_models {
+            files.check_contents().map_err(BuildError::Aligner)?;
+        }
+        Aligner::with_model(config, files).map_err(BuildError::Aligner)
+    }
+}
+
 /// The specs of all stages, in order.
 pub(crate) fn specs() -> impl DoubleEndedIterator<Item = StageSpec> {
     STAGES.iter().map(|stage| stage.spec)
@@ -161,8 +197,7 @@ pub(crate) fn decoder_with(settings: &Settings, memory_budget_bytes: u64) -> Box
 }
 
 fn segmenter(context: &mut Context<'_>) -> Result<Box<dyn Runner>, BuildError> {
-    let config = SegmentConfig { window_max_s: Some(context.window_s), ..context.settings.config.segment.clone() };
-    Ok(cpu_runner(Segmenter::new(config)?))
+    Ok(cpu_runner(context.segmenter()?))
 }
 
 fn diarizer(context: &mut Context<'_>) -> Result<Box<dyn Runner>, BuildError> {
@@ -170,30 +205,11 @@ fn diarizer(context: &mut Context<'_>) -> Result<Box<dyn Runner>, BuildError> {
 }
 
 fn transcriber(context: &mut Context<'_>) -> Result<Box<dyn Runner>, BuildError> {
-    let model = context.model.take().ok_or(BuildError::Unknown(Transcriber::SPEC.name))?;
-    if context.check_models {
-        model.check_contents()?;
-        model.sha256()?;
-    }
-    let device = if context.device.is_cuda() { DeviceChoice::Cuda } else { DeviceChoice::Cpu };
-    let compute = Compute { device, precision: context.settings.precision };
-    Ok(device_runner(Transcriber::new(model, context.settings.config.transcribe.clone(), compute)?))
+    Ok(device_runner(context.transcriber()?))
 }
 
 fn aligner(context: &mut Context<'_>) -> Result<Box<dyn Runner>, BuildError> {
-    let config = context.settings.config.align.clone();
-    config.validate()?;
-    let source = match &context.settings.aligner {
-        AlignModel::Phones => return Ok(cpu_runner(Aligner::with_phones(config))),
-        AlignModel::Attention => return Ok(cpu_runner(Aligner::new(config))),
-        AlignModel::Ctc(source) => source,
-    };
-    let files = Wav2Vec2Files::resolve(source).map_err(BuildError::Aligner)?;
-    if context.check_models {
-        files.check_contents().map_err(BuildError::Aligner)?;
-    }
-    let aligner = Aligner::with_model(config, files).map_err(BuildError::Aligner)?;
-    Ok(cpu_runner(aligner))
+    Ok(cpu_runner(context.aligner()?))
 }
 
 fn forensics(context: &mut Context<'_>) -> Result<Box<dyn Runner>, BuildError> {

@@ -6,7 +6,7 @@ const TEXTS = {
     timelineLabel: 'Waveform, spectrogram, turns and evidence over time. A click seeks; the tables below have the same times.',
     about: 'Automatic transcript of one recording, with the evidence that fixed rules found in it. Words, speakers and times may be wrong: listen to each item before you rely on it. Scores rank what to listen to first. They are not a verdict, and nobody’s truthfulness is judged.',
     evidence: 'Evidence', evidenceHint: 'Each match of a rule. A click plays from 1 s before it. Discounted items are listed with the reason and do not count in scores.',
-    scores: 'Scores', transcript: 'Transcript', omitted: 'What was not transcribed', review: 'Review', facts: 'Recording', measures: 'Quality and measurements', limits: 'Limits', custody: 'Custody',
+    scores: 'Scores', transcript: 'Transcript', omitted: 'What was not transcribed', review: 'Review', facts: 'Recording', measures: 'Quality and measurements', cues: 'Possible traces of editing', limits: 'Limits', custody: 'Custody',
     reading: 'A click on a word plays from it. Dotted: recognized with a probability under 50 %, or text that is not reliable, marked [?]. Italic: times that may be wrong by more than 0.2 s. Colored: evidence.',
     all: 'all', category: 'Category', speaker: 'Speaker', state: 'State', counted: 'counts', discounted: 'discounted', search: 'Search text', noItems: 'No evidence was found. What was not transcribed, or is worded otherwise, is not found.',
     number: 'No.', time: 'Time', kind: 'Kind', severity: 'Severity', text: 'Text', rule: 'Rule', shown: '{0} of {1} items shown', order: 'Sort by',
@@ -19,9 +19,10 @@ const TEXTS = {
     fileHash: 'SHA-256 of the file', pcmHash: 'SHA-256 of the decoded samples', playedHash: 'SHA-256 of the played copy', recompute: 'How to check', recomputeFile: 'Hash of the file:', recomputeCase: 'All records of the case, in its folder DIR:', stage: 'Stage', versions: 'Version', fingerprint: 'Fingerprint and result (SHA-256)', model: 'Model', settings: 'Settings', computed: 'Computed', tool: 'tool',
     custodyHint: 'A hash proves that this file is the one that was analyzed, not that the recording is genuine. The fingerprint is the hash of all that a stage’s result depends on.', caseFile: 'SHA-256 of case.toml',
     audioNone: 'The recording cannot be played here: {0}', audioError: 'The recording could not be loaded. It must be at this place, relative to the page: {0}', audioCopy: 'Played is a listening copy, not the original: {0}, {1} bits, {2}. It has the same start, length, channels and times; the section Custody states both hashes.', copyExact: 'every sample equals the output of the decoder', copyRounded: 'samples are rounded', copyClipped: 'samples are rounded, and {0} above full scale were clipped', playNone: 'Chromium does not play this format ({0}). “earwitness export DIR --format html --listening-copy flac” writes a copy that it plays.', playInexact: 'In this format ({0}) Chromium seeks only approximately, with a variable bit rate seconds off. “earwitness export DIR --format html --listening-copy flac” writes a copy that plays at the times shown.', formatIn: '{0} in {1}', noReason: 'no reason is stated',
+    cuesHint: 'Places to examine, and statements of the file that disagree. Each names what else leaves such a trace: none is a finding that the recording was altered. Most cuts leave no trace that is found here.', strength: 'Strength', otherwise: 'What else leaves it', againAt: 'again at {0}', exceeds: '{0}, listed above {1}', noCues: 'No trace was found.', sought: 'Sought without a trace: {0}.', notSought: 'These results are of a version that did not seek traces.', container: 'file', cueLane: 'traces',
     noOverview: 'These results are of a version without waveform and spectrogram.', evLane: 'evidence', dropLane: 'not transcribed', wave: 'waveform', spec: 'spectrogram', levelLane: 'level', overlap: 'possible overlap', lowLane: 'unreliable text', countedMark: 'item that counts', offMark: 'discounted item', waveScale: 'top {0} dBFS',
     confirm: 'Confirm', reject: 'Reject', addNote: 'Note', withdraw: 'Withdraw', remove: 'Remove', 'correct-text': 'text', 'correct-speaker': 'speaker', confirmed: 'confirmed', rejected: 'rejected', author: 'Your name', reviewHint: 'Reviews are statements beside the results, which stay as the program made them. In review mode, judge items in the evidence table; click a word, or press e, to correct it.', needAuthor: 'Enter your name first, in the section Review.',
-    download: 'Download review file', importHint: 'Add the downloaded file to the case:', statements: 'Statements', by: 'Reviewer', at: 'Stated at', notExported: 'not yet downloaded', exported: 'downloaded', noStatements: 'No statements yet.', noCase: 'This page does not state the ID of its case, which a review file needs.', stored: 'Statements are kept in this browser until the case has them.', notStored: 'This browser keeps nothing for this page: download before you close it.',
+    download: 'Download review file', importHint: 'Add the downloaded file to the case:', statements: 'Statements', by: 'Reviewer', at: 'Stated at', notExported: 'not yet downloaded', exported: 'downloaded', noStatements: 'No statements yet.', noCase: 'This page does not state the ID of its case, which a review file needs.', stored: 'Statements are kept in this browser until the case has them.', notStored: 'This browser keeps nothing for this page: download before you close it.', send: 'Save in the case', inCase: 'in the case', notSent: 'not saved yet', sent: 'All statements are in the case.', sendFailed: 'Not saved in the case: {0}', audioServer: 'The server does not give the recording: it is not where it was, or its bytes have changed.',
     current: 'current', superseded: 'superseded', withdrawn: 'withdrawn', outdated: 'outdated', target: 'Item', statement: 'Statement', word: 'word', segment: 'segment', save: 'Save', cancel: 'Cancel', wholeSegment: 'Whole segment', badText: 'The text is empty, too long, or has characters that cannot be printed.', nothing: 'Nothing was changed.', program: 'Program',
     redacted: 'Masked copy', reviewedCopy: 'Copy with corrections', lowSegment: 'not reliable: {0}', segmentText: 'Corrected text: {0}', segmentSpeaker: 'Corrected speaker: {0}',
     k_space: 'play or pause', k_np: 'next, previous evidence item', k_arrows: '2 s back, 2 s on', k_speed: 'slower, faster', k_zoom: 'zoom', k_e: 'correct the current word (review mode)', k_help: 'this list', confidence: 'confidence', error: 'expected error', uncertainTime: 'times uncertain', noTime: 'without time', speakerHint: 'the id of a person in case.toml, or a name', actions: 'Actions', printed: 'Rows of the picture: {0} min',
@@ -32,7 +33,7 @@ const TEXTS = {
     timelineLabel: '시간에 따른 파형, 스펙트로그램, 발화, 증거. 누르면 그 위치로 이동합니다. 아래 표에 같은 시각이 있습니다.',
     about: '녹음 한 건을 자동으로 받아쓴 글과, 정해진 규칙이 그 안에서 찾은 증거입니다. 단어, 화자, 시각이 틀릴 수 있으므로 근거로 삼기 전에 각 항목을 직접 들어 확인하십시오. 점수는 먼저 들을 곳을 정하는 지표일 뿐, 판정이 아니며 누구의 진실성도 판단하지 않습니다.',
     evidence: '증거', evidenceHint: '규칙에 맞은 표현의 목록입니다. 누르면 1초 전부터 재생합니다. 제외된 항목은 이유와 함께 표시되며 점수에 들어가지 않습니다.',
-    scores: '점수', transcript: '녹취', omitted: '받아쓰지 않은 부분', review: '검토', facts: '녹음 정보', measures: '음질과 측정값', limits: '한계', custody: '보관 연속성',
+    scores: '점수', transcript: '녹취', omitted: '받아쓰지 않은 부분', review: '검토', facts: '녹음 정보', measures: '음질과 측정값', cues: '편집 흔적일 수 있는 점', limits: '한계', custody: '보관 연속성',
     reading: '단어를 누르면 그곳부터 재생합니다. 점선: 인식 확률 50 % 미만이거나 믿을 수 없는 글([?] 표시). 기울임: 시각이 0.2초 넘게 틀릴 수 있음. 색: 증거.',
     all: '전체', category: '분류', speaker: '화자', state: '상태', counted: '반영', discounted: '제외', search: '본문 검색', noItems: '증거가 발견되지 않았습니다. 받아쓰지 않았거나 다르게 표현된 것은 찾지 못합니다.',
     number: '번호', time: '시각', kind: '종류', severity: '심각도', text: '내용', rule: '규칙', shown: '{1}개 중 {0}개 표시', order: '정렬:',
@@ -45,9 +46,10 @@ const TEXTS = {
     fileHash: '파일의 SHA-256', pcmHash: '디코딩한 표본의 SHA-256', playedHash: '재생하는 사본의 SHA-256', recompute: '확인 방법', recomputeFile: '파일의 해시:', recomputeCase: '사건 폴더 DIR의 모든 기록:', stage: '단계', versions: '버전', fingerprint: '지문과 결과 (SHA-256)', model: '모델', settings: '설정', computed: '계산', tool: '도구',
     custodyHint: '해시는 이 파일이 분석된 파일과 같음을 증명할 뿐, 녹음이 진짜임을 증명하지 않습니다. 지문은 각 단계의 결과를 정하는 모든 것의 해시입니다.', caseFile: 'case.toml의 SHA-256',
     audioNone: '여기서 녹음을 재생할 수 없습니다: {0}', audioError: '녹음을 불러오지 못했습니다. 이 문서를 기준으로 다음 위치에 있어야 합니다: {0}', audioCopy: '재생되는 것은 원본이 아니라 청취용 사본입니다: {0}, {1}비트, {2}. 시작, 길이, 채널, 시각은 원본과 같으며, 두 해시는 보관 연속성 부분에 있습니다.', copyExact: '모든 표본이 디코더의 출력과 같음', copyRounded: '표본을 반올림함', copyClipped: '표본을 반올림했고, 최대값을 넘은 {0}개는 잘림', playNone: '크로미움은 이 형식({0})을 재생하지 못합니다. “earwitness export DIR --format html --listening-copy flac”으로 재생할 수 있는 사본을 만드십시오.', playInexact: '이 형식({0})에서는 크로미움의 위치 이동이 정확하지 않으며, 가변 비트율이면 몇 초까지 어긋납니다. “earwitness export DIR --format html --listening-copy flac”으로 표시된 시각과 맞는 사본을 만드십시오.', formatIn: '{0}({1})', noReason: '이유가 적혀 있지 않음',
+    cuesHint: '살펴볼 곳과, 파일에 적힌 내용이 서로 어긋나는 점입니다. 그런 흔적을 남길 수 있는 다른 까닭을 함께 적었으며, 어느 것도 녹음이 변경되었다는 판정이 아닙니다. 잘라 낸 곳은 대부분 여기서 찾을 수 있는 흔적을 남기지 않습니다.', strength: '세기', otherwise: '다른 까닭', againAt: '같은 소리: {0}', exceeds: '{0}, {1}을 넘어 표시됨', noCues: '흔적을 찾지 못했습니다.', sought: '찾았으나 흔적이 없는 것: {0}.', notSought: '흔적을 찾지 않는 이전 버전의 결과입니다.', container: '파일', cueLane: '흔적',
     noOverview: '파형과 스펙트로그램이 없는 이전 버전의 결과입니다.', evLane: '증거', dropLane: '받아쓰지 않음', wave: '파형', spec: '스펙트로그램', levelLane: '수준', overlap: '겹침 가능', lowLane: '믿을 수 없는 글', countedMark: '반영된 항목', offMark: '제외된 항목', waveScale: '최대 {0} dBFS',
     confirm: '확인', reject: '부정', addNote: '메모', withdraw: '철회', remove: '지우기', 'correct-text': '글', 'correct-speaker': '화자', confirmed: '확인됨', rejected: '부정됨', author: '검토자 이름', reviewHint: '검토는 결과 옆에 남기는 진술이며, 프로그램의 결과는 그대로 있습니다. 검토 모드에서 증거 표의 항목을 판단하고, 단어를 누르거나 e 키를 눌러 고칩니다.', needAuthor: '먼저 검토 부분에 이름을 적으십시오.',
-    download: '검토 파일 내려받기', importHint: '내려받은 파일을 사건에 더하려면:', statements: '진술', by: '검토자', at: '시각', notExported: '아직 내려받지 않음', exported: '내려받음', noStatements: '아직 진술이 없습니다.', noCase: '이 문서에 사건 ID가 없어 검토 파일을 만들 수 없습니다.', stored: '진술은 사건에 더해질 때까지 이 브라우저에 보관됩니다.', notStored: '이 브라우저는 이 문서의 내용을 보관하지 않습니다. 닫기 전에 내려받으십시오.',
+    download: '검토 파일 내려받기', importHint: '내려받은 파일을 사건에 더하려면:', statements: '진술', by: '검토자', at: '시각', notExported: '아직 내려받지 않음', exported: '내려받음', noStatements: '아직 진술이 없습니다.', noCase: '이 문서에 사건 ID가 없어 검토 파일을 만들 수 없습니다.', stored: '진술은 사건에 더해질 때까지 이 브라우저에 보관됩니다.', notStored: '이 브라우저는 이 문서의 내용을 보관하지 않습니다. 닫기 전에 내려받으십시오.', send: '사건에 저장', inCase: '사건에 있음', notSent: '아직 저장되지 않음', sent: '모든 진술이 사건에 있습니다.', sendFailed: '사건에 저장하지 못함: {0}', audioServer: '서버가 녹음을 내주지 않습니다. 녹음이 제자리에 없거나 내용이 바뀌었습니다.',
     current: '유효', superseded: '대체됨', withdrawn: '철회됨', outdated: '이전 결과', target: '대상', statement: '진술', word: '단어', segment: '구간', save: '저장', cancel: '취소', wholeSegment: '구간 전체', badText: '글이 비었거나 너무 길거나 인쇄할 수 없는 문자가 있습니다.', nothing: '바뀐 것이 없습니다.', program: '프로그램',
     redacted: '가린 사본', reviewedCopy: '고친 사본', lowSegment: '믿을 수 없음: {0}', segmentText: '고친 글: {0}', segmentSpeaker: '고친 화자: {0}',
     k_space: '재생, 일시 정지', k_np: '다음, 이전 증거 항목', k_arrows: '2초 뒤로, 앞으로', k_speed: '느리게, 빠르게', k_zoom: '확대, 축소', k_e: '현재 단어 고치기 (검토 모드)', k_help: '이 목록', confidence: '확률', error: '예상 오차', uncertainTime: '시각 불확실', noTime: '시각 없음', speakerHint: 'case.toml에 있는 사람의 id 또는 이름', actions: '동작', printed: '그림 한 줄: {0}분',
@@ -63,6 +65,7 @@ const NAMES = {
     prosody: 'change of level and F0', seconds: 'seconds with voice', baseline_level_dbfs: 'baseline of the level', baseline_f0_hz: 'baseline of F0', level_change_db: 'level, mean change in a second', f0_change_semitones: 'F0, mean change in a second', level_rise_db: 'level, rise', level_rise_at_s: 'level, place of the largest rise', f0_rise_semitones: 'F0, rise', f0_rise_at_s: 'F0, place of the largest rise', escalations: 'zones both louder and higher', start_s: 'start', end_s: 'end',
   },
   ko: {
+    'copied-segment': '복사된 구간', 'hum-phase-jump': '전원 잡음(험)의 위상 도약', 'level-step': '수준의 계단', 'noise-gap': '배경 잡음의 빈틈', 'digital-silence': '디지털 무음', 'earlier-encoding': '앞선 부호화', 'earlier-mp3-encoding': '앞선 MP3 부호화', 'frame-grid-change': '앞선 부호화의 프레임 격자 변화', 'earlier-encoding-at-other-rate': '다른 표본화율의 앞선 부호화', 'frame-grid-change-at-other-rate': '다른 표본화율의 프레임 격자 변화', 'times-disagree': '시각이 서로 어긋남', 'encoder-disagrees': '부호화 프로그램이 어긋남', 'container-structure': '파일의 구조',
     threat: '협박', coercion: '강요', extortion: '공갈', fraud: '사기', stalking: '스토킹', insult: '모욕', gaslighting: '가스라이팅', violence: '폭력', reported: '전해진 일', deception: '기만 표지', emotional_manipulation: '정서적 조종',
     direct: '직접', conditional: '조건부', veiled: '암시', economic: '경제적', social: '사회적', emotional: '정서적', guilt: '죄책감 유발', isolation: '고립', control: '통제', silence: '발설 금지', denial: '부인', countering: '반박', trivializing: '축소', diverting: '화제 돌리기', blocking: '차단', 'blame-shifting': '책임 전가', 'reality distortion': '현실 왜곡', blackmail: '약점 협박', demand: '요구', credentials: '인증 정보', pretext: '구실', urgency: '재촉', assurance: '보장', pursuit: '따라다님', surveillance: '감시', 'unwanted contact': '원치 않는 연락', profanity: '욕설', degrading: '비하', devaluing: '깎아내림', domestic: '가정', sexual: '성적', 'self-harm as pressure': '자해 위협', hedging: '얼버무림', distancing: '거리 두기', 'negative emotion': '부정적 감정', 'exclusive words': '배제어',
     minimal: '미미', low: '낮음', moderate: '보통', high: '높음', critical: '심각', incoming: '수신', outgoing: '발신', 'left-out': '빠짐', damaged: '손상', incomplete: '불완전', gap: '빈 구간', header: '머리 정보', unclassified: '미분류',
@@ -77,6 +80,11 @@ const SENTENCES = [
   [/^The scores are an index over the evidence listed here\..*$/, '점수는 여기 나열된 증거의 지표입니다. 실제 결과와 견주어 검증되지 않았고, 어떤 사람에 대한 판정도 아닙니다.'],
   [/^Nothing here shows whether somebody is truthful\..*$/, '여기 있는 어떤 것도 누가 진실한지 보여 주지 않습니다. 목소리도 낱말도 그것을 믿을 만하게 보여 주지 않습니다.'],
   [/^Evidence is found in an automatic transcript by fixed rules.*$/, '증거는 자동으로 받아쓴 글에서 정해진 규칙으로 찾습니다. 받아쓰지 않았거나 다르게 표현된 것은 놓치며, 반어, 농담, 맥락을 이해하지 못합니다. 근거로 삼기 전에 모든 항목을 들어 보십시오.'],
+  [/^An authenticity cue is a place to examine.*$/, '편집 흔적일 수 있는 점은 살펴볼 곳일 뿐, 녹음이 변경되었다는 판정이 아닙니다. 그런 흔적을 남길 수 있는 다른 까닭을 함께 적었습니다. 잘라 낸 곳은 대부분 여기서 찾을 수 있는 흔적을 남기지 않으므로, 흔적이 없다고 해서 변경되지 않았다는 뜻이 아닙니다.'],
+  [/^the file name has (\S+), and (.*) has (\S+): no time zone has both$/, '파일 이름에는 $1, $2에는 $3가 적혀 있어 어느 시간대에도 맞지 않음'], [/^(\S+) of track (\d+) was created at (\S+), and mvhd at (\S+)$/, '트랙 $2의 $1은 $3, mvhd는 $4에 만들어짐'], [/^mvhd was created at (\S+) and changed at (\S+)$/, 'mvhd가 $1에 만들어지고 $2에 바뀜'],
+  [/^(.*) names (.*) \((.*)\), which phones do not record with$/, '$1에 전화기가 녹음에 쓰지 않는 $2($3)가 적혀 있음'], [/^(.*) names (.*) \((.*)\), and the file name is that of (.*)$/, '$1에 $2($3)가 적혀 있으나 파일 이름은 $4의 것임'], [/^the container is (\S+), and the file name is that of (.*), which writes others$/, '파일 이름은 $2의 것이나 형식이 그 녹음기가 쓰지 않는 $1임'],
+  [/^the file holds (\d+) recordings, one after the other$/, '파일에 녹음 $1건이 이어져 있음'], [/^the file has (\d+) boxes (\S+)$/, '파일에 $2 상자가 $1개 있음'], [/^the edit list of track (\d+) joins (\d+) parts of the media$/, '트랙 $1의 편집 목록이 소리의 $2부분을 이어 붙임'], [/^the edit list of track (\d+) leaves out the first (\S+) s of the media$/, '트랙 $1의 편집 목록이 처음 $2초를 뺌'], [/^the edit list of track (\d+) inserts (\S+) s of silence$/, '트랙 $1의 편집 목록이 무음 $2초를 넣음'],
+  [/^track (\d+) states (\S+) s of media, of which (\S+) s are played or present$/, '트랙 $1에 $2초가 적혀 있으나 재생되거나 들어 있는 것은 $3초임'], [/^the header of the first frame states (\d+) frames, and the file has (\d+)$/, '첫 프레임의 머리 정보에는 $1프레임, 파일에는 $2프레임이 있음'],
   [/^Who speaks is known only as far as channels or speakers are given\.$/, '누가 말하는지는 채널이나 화자가 주어진 만큼만 알 수 있습니다.'],
   [/^The recording was encoded with a lossy codec \((.*?)\).*$/, '손실 코덱($1)으로 부호화된 녹음입니다. 클리핑, 디지털 무음, DC 오프셋은 디코딩된 소리의 값이며 녹음된 소리와 다를 수 있습니다.'],
   [/^The recording has a sample rate of (\d+) Hz: at best the telephone band.*$/, '표본화율이 $1 Hz이므로 많아야 전화 대역(300~3400 Hz)입니다. 대부분 목소리의 기본음은 그보다 낮아, F0은 배음에서 구했습니다.'],
@@ -87,12 +95,46 @@ const SENTENCES = [
   [/^the speech ends at (\d+) Hz, and (F\d) may be above$/, '말소리가 $1 Hz에서 끝나 $2가 그 위일 수 있음'], [/^the speech ends at (\d+) Hz, and (\d+) Hz are needed$/, '말소리가 $1 Hz에서 끝나며 $2 Hz까지 필요함'], [/^the telephone band weakens the first harmonic$/, '전화 대역이 첫째 배음을 약하게 함'], [/^the telephone band raises low F1.*$/, '전화 대역이 낮은 F1을 높이고 끝 부근의 포먼트를 옮김'],
   [/^a lossy codec \((.*?)\) changes single periods; the telephone band has only a part of the voice$/, '손실 코덱($1)이 낱낱의 주기를 바꾸고, 전화 대역에는 목소리의 일부만 있음'], [/^a lossy codec \((.*?)\) changes single periods$/, '손실 코덱($1)이 낱낱의 주기를 바꿈'], [/^the telephone band has only a part of the voice$/, '전화 대역에는 목소리의 일부만 있음'],
   [/^less than 0\.5 s without speech$/, '말 없는 부분이 0.5초 미만'], [/^exact digital silence outside speech$/, '말 밖은 완전한 디지털 무음'], [/^the speech is not louder than the noise$/, '말소리가 잡음보다 크지 않음'], [/^no steep edge in the spectrum$/, '스펙트럼에 가파른 끝이 없음'], [/^the recording has a single channel$/, '채널이 하나뿐인 녹음'],
-  [/^no evidence$/, '증거 없음'], [/^no speech was detected$|^no speech$/, '말소리가 감지되지 않음'], [/^no speech in this channel$/, '이 채널에 말소리 없음'], [/^no speech was transcribed$/, '받아쓴 말이 없음'], [/^no pause in the speech$/, '말 사이에 쉼이 없음'], [/^no reliable word in this channel$/, '이 채널에 신뢰할 수 있는 단어 없음'], [/^all of the transcript is of low confidence$/, '받아쓴 글 전체의 신뢰도가 낮음'],
+  [/^no evidence$/, '증거 없음'], [/^no speech was detected$|^no speech$/, '말소리가 감지되지 않음'], [/^no speech in this channel$/, '이 채널에 말소리 없음'], [/^no speech was transcribed$/, '받아쓴 말이 없음'], [/^no pause in the speech$/, '말 사이에 쉼이 없음'], [/^no reliable word in this channel$/, '이 채널에 신뢰할 수 있는 단어 없음'], [/^no reliable word of this speaker$/, '이 화자의 신뢰할 수 있는 단어 없음'], [/^no speech of this speaker$/, '이 화자의 말소리 없음'], [/^all of the transcript is of low confidence$/, '받아쓴 글 전체의 신뢰도가 낮음'],
   [/^only (\d+ %) of the speech was reliably transcribed$/, '말소리의 $1만 신뢰할 수 있게 받아씀'],
   [/^a lower bound: lossy codec \((.*?)\).*$/, '하한값: 손실 코덱($1)이 잘린 봉우리를 둥글게 함'],
   [/^shorter than ([\d.]+) s$/, '$1초보다 짧음'], [/^quoted: between quotation marks$/, '인용됨: 따옴표 안'],
   [/^low-confidence transcript$/, '신뢰도가 낮은 글'], [/^asked, not stated$/, '물음이며 진술이 아님'], [/^negated: /, '부정됨: '], [/^quoted: /, '인용됨: '], [/^lawful: /, '적법한 행위: '],
 ];
+
+// Units and explanations of traces of editing in Korean.
+const TRACES = {
+  'Fisher\'s z of the correlation of the waveforms, less that at other lags and what a length under 0.5 s takes off': '파형 상관의 피셔 z에서, 다른 시차의 상관과 0.5초보다 짧은 길이의 몫을 뺀 값',
+  'energy that a second phase explains, relative to what neither explains': '둘째 위상이 설명하는 에너지를 어느 위상도 설명하지 못하는 것에 견준 값',
+  'dB of the step, less its uncertainty': '계단의 dB에서 불확실한 만큼을 뺀 값',
+  'dB below what the noise on both sides falls to, less its spread': '양쪽 잡음의 바닥보다 낮은 dB에서 흩어진 만큼을 뺀 값',
+  'dB below the noise around it, or below -55 dBFS if that is less': '둘레의 잡음보다, 또는 그보다 낮으면 -55 dBFS보다 낮은 dB',
+  'standard deviations from the offsets without a grid, of the sparseness and of the steps of the coefficients, added': '격자가 없는 위치에서 벗어난 표준편차(계수의 성김과 계수의 계단을 더함)',
+  't statistic of the difference of two grids before and after': '앞뒤 두 격자 차이의 t 통계량',
+  'an announcement, a ringback tone, a jingle or a recording that was played twice': '두 번 재생된 안내, 통화 연결음, 광고음, 녹음',
+  'concealment of lost packets, which repeats sound': '소리를 되풀이하는 손실 패킷 은닉',
+  'a pause of the recorder, or packets lost in the network': '녹음기의 일시 정지, 또는 통신망의 패킷 손실',
+  'a device or a charger that was switched on or off, or a move of the microphone': '기기나 충전기를 켜거나 끔, 또는 마이크의 움직임',
+  'automatic gain control or noise suppression of the phone or the network': '전화기나 통신망의 자동 이득 조절 또는 잡음 억제',
+  'the speaker changed to another microphone, hands-free or another room, or a noise began or ended': '말하는 사람이 다른 마이크, 스피커폰, 다른 방으로 옮김, 또는 잡음이 시작되거나 끝남',
+  'lost packets, or comfort noise of a discontinuous transmission': '패킷 손실, 또는 불연속 전송의 쾌적 잡음',
+  'a noise gate or noise suppression, or a noise that stopped for a moment': '노이즈 게이트나 잡음 억제, 또는 잠시 멈춘 잡음',
+  'mute, hold, or a change of the network cell': '음소거, 통화 대기, 또는 기지국의 변경',
+  'a noise gate or voice activity detection, which sends nothing in pauses': '쉬는 동안 아무것도 보내지 않는 노이즈 게이트나 음성 활동 감지',
+  'the file was converted or shared by an app that encodes again, without any edit of the sound': '소리를 고치지 않고 다시 부호화하는 앱이 파일을 변환하거나 공유함',
+  'a voice message or a call over the internet was AAC before it was recorded': '녹음되기 전에 AAC였던 음성 메시지나 인터넷 통화',
+  'the recorder stores MP3 and the file was converted afterwards': 'MP3로 저장하는 녹음기의 파일을 나중에 변환함',
+  'the call or the recording has sound that was MP3 before: music on hold, an announcement, a played file': '통화나 녹음에 전에 MP3였던 소리가 있음: 대기 음악, 안내, 재생한 파일',
+  'a recorder that paused and resumed': '일시 정지했다가 이어 녹음한 녹음기',
+  'an app that joined parts of one recording': '한 녹음의 부분을 이어 붙인 앱',
+  'the clock or the time zone of a device was set wrong, or changed': '기기의 시계나 시간대가 잘못 맞춰졌거나 바뀜',
+  'an app that copied, synchronized or shared the file wrote its own time': '파일을 복사, 동기화, 공유한 앱이 자기 시각을 적음',
+  'the file was renamed': '파일의 이름이 바뀜',
+  'the recorder was updated, or is one whose files are not known': '녹음기가 갱신되었거나, 알려지지 않은 녹음기임',
+  'the recorder paused and resumed, or was interrupted': '녹음기가 일시 정지했다가 이어졌거나 중단됨',
+  'an app rewrote the container without encoding again, to add tags or to make it ready for streaming': '태그를 더하거나 스트리밍에 맞추려고, 다시 부호화하지 않고 파일 틀만 새로 쓴 앱',
+  'the file was cut off while it was copied or sent': '복사하거나 보내는 동안 파일이 잘림',
+};
 
 const data = JSON.parse(document.getElementById('data').textContent);
 const doc = data.document;
@@ -102,6 +144,8 @@ const recording = doc.recording;
 const duration = recording.duration_s || 0;
 const evidence = doc.forensics.evidence;
 const words = doc.words;
+// Traces of editing by time; those of the file come last.
+const cues = [...doc.forensics.authenticity.cues].sort((one, other) => (one.start_s ?? Infinity) - (other.start_s ?? Infinity) || 0);
 const segments = doc.segments;
 const $ = (id) => document.getElementById(id);
 
@@ -115,6 +159,7 @@ const isNumber = (value) => typeof value === 'number' && Number.isFinite(value);
 
 function sentence(text) {
   if (language === 'en' || !text) return text;
+  if (Object.hasOwn(TRACES, text)) return TRACES[text];
   const known = SENTENCES.find(([pattern]) => pattern.test(text));
   return known ? text.replace(known[0], known[1]) : text;
 }
@@ -247,6 +292,7 @@ function state(target, action, fresh, note) {
   if (note) one.note = note;
   stored.made.push(one);
   reviewsChanged([target]);
+  if (data.reviews_at) sendReviews();
   return true;
 }
 
@@ -262,18 +308,38 @@ function reviewsChanged(targets) {
   }
 }
 
-function reviewFile() {
+function reviewFile(made) {
   const fields = ['id', 'recording', 'author', 'at_ms', 'action', 'target', 'artifact_sha256', 'old', 'new', 'note'];
-  const reviews = stored.made.map((one) => Object.fromEntries(fields.filter((field) => one[field] !== undefined && one[field] !== null).map((field) => [field, one[field]])));
+  const reviews = made.map((one) => Object.fromEntries(fields.filter((field) => one[field] !== undefined && one[field] !== null).map((field) => [field, one[field]])));
   return `${JSON.stringify({ earwitness_review: 1, case: data.case_id, reviews }, null, 2)}\n`;
 }
 
 function downloadReviews() {
-  const url = URL.createObjectURL(new Blob([reviewFile()], { type: 'application/json' }));
+  const url = URL.createObjectURL(new Blob([reviewFile(stored.made)], { type: 'application/json' }));
   el('a', { href: url, download: `review-${recording.sha256.slice(0, 8)}-${new Date().toISOString().slice(0, 19).replace(/\D/g, '')}.json` }).click();
   setTimeout(() => URL.revokeObjectURL(url), 10000);
   for (const one of stored.made) one.downloaded = true;
   reviewsChanged([]);
+}
+
+// Statements that the server does not have yet, one request after the other. What it refuses stays in this browser.
+let sending = Promise.resolve();
+let sendProblem = null;
+
+function sendReviews() {
+  sending = sending.then(async () => {
+    const made = stored.made.filter((one) => !one.downloaded);
+    if (!made.length) return;
+    try {
+      const response = await fetch(data.reviews_at, { method: 'POST', headers: { 'content-type': 'application/json' }, body: reviewFile(made) });
+      const answer = response.ok ? null : await response.json().catch(() => null);
+      sendProblem = response.ok ? null : answer?.error?.message ?? String(response.status);
+      if (response.ok) for (const one of made) one.downloaded = true;
+    } catch (error) {
+      sendProblem = error.message;
+    }
+    reviewsChanged([]);
+  });
 }
 
 // A statement that was not downloaded is removed; another one is withdrawn, and both stay.
@@ -305,7 +371,7 @@ function renderReview() {
     const [kind, index] = one.target.split(':');
     const label = kind === 'evidence' ? `${t('evidence')} ${Number(index) + 1} (${one.target})` : one.target;
     const canTakeBack = one.action !== 'withdraw' && !withdrawn.has(one.id) && (place === 'made' || ['current', 'superseded'].includes(one.state));
-    const what = withdrawn.has(one.id) ? t('withdrawn') : place === 'made' ? (one.downloaded ? t('exported') : t('notExported')) : t(one.state);
+    const what = withdrawn.has(one.id) ? t('withdrawn') : place === 'made' ? t(data.reviews_at ? (one.downloaded ? 'inCase' : 'notSent') : one.downloaded ? 'exported' : 'notExported') : t(one.state);
     const button = canTakeBack && el('button', { type: 'button', class: 'small screen', onclick: () => takeBack(one) }, place === 'made' && !one.downloaded ? t('remove') : t('withdraw'));
     return el('tr', null,
       cell(isNumber(item?.start_s) ? timeButton(Math.max(0, item.start_s - 1), clock(item.start_s)) : '', 'n'), cell(label), cell(one.old, 'any'),
@@ -315,8 +381,10 @@ function renderReview() {
   const table = el('table', null, head([t('time'), t('target'), t('program'), t('statement'), t('by'), t('at'), t('state')]), el('tbody', null, ...rows));
   table.tHead.rows[0].append(el('td', { class: 'screen' }));
   $('statements').replaceChildren(rows.length ? wide(table) : el('p', { class: 'soft' }, t('noStatements')));
-  $('download').disabled = !stored.made.length || !data.case_id;
-  $('kept').textContent = !data.case_id ? t('noCase') : stored.works ? t('stored') : t('notStored');
+  const waiting = stored.made.filter((one) => !one.downloaded);
+  $('download').disabled = data.reviews_at ? !waiting.length : !stored.made.length || !data.case_id;
+  const atServer = sendProblem ? t('sendFailed', sendProblem) : t(waiting.length ? 'stored' : 'sent');
+  $('kept').textContent = data.reviews_at ? atServer : !data.case_id ? t('noCase') : t(stored.works ? 'stored' : 'notStored');
 }
 
 function renderReviewForm(box) {
@@ -327,8 +395,8 @@ function renderReviewForm(box) {
     el('div', { class: 'screen' }, el('label', { id: 'author-label' }, t('author'), author), el('p', { id: 'author-problem', class: 'problem', role: 'alert' })),
     el('div', { id: 'statements' }),
     el('div', { class: 'screen' },
-      el('p', { class: 'tools', style: 'margin-top:10px' }, el('button', { type: 'button', id: 'download', onclick: downloadReviews }, t('download')), el('span', { id: 'kept', class: 'soft' })),
-      el('p', { class: 'soft' }, t('importHint')), el('code', { class: 'command' }, 'earwitness review import DIR review-….json')));
+      el('p', { class: 'tools', style: 'margin-top:10px' }, el('button', { type: 'button', id: 'download', onclick: data.reviews_at ? sendReviews : downloadReviews }, t(data.reviews_at ? 'send' : 'download')), el('span', { id: 'kept', class: 'soft' })),
+      ...(data.reviews_at ? [] : [el('p', { class: 'soft' }, t('importHint')), el('code', { class: 'command' }, 'earwitness review import DIR review-….json')])));
 }
 
 // ---- the panel that notes and corrects
@@ -407,7 +475,7 @@ function setUpAudio() {
     return;
   }
   note.textContent = audioNote();
-  audio.addEventListener('error', () => { note.textContent = `${t('audioError', src.startsWith('data:') ? data.original_file : decoded(src))} ${kind === 'copy' ? '' : audioNote()}`; });
+  audio.addEventListener('error', () => { note.textContent = src.startsWith('../audio/') ? t('audioServer') : `${t('audioError', src.startsWith('data:') ? data.original_file : decoded(src))} ${kind === 'copy' ? '' : audioNote()}`; });
   for (const event of ['timeupdate', 'seeking', 'seeked', 'pause']) audio.addEventListener(event, tick);
   audio.addEventListener('play', () => requestAnimationFrame(run));
   audio.src = src;
@@ -492,6 +560,15 @@ function channelData(channel) {
 const maxPeak = () => Math.max(1, ...Array.from({ length: recording.channels }, (_, c) => (channelData(c)?.peaks ?? []).reduce((a, b) => Math.max(a, b), 0)));
 let peakScale = 255;
 
+// The cues at a place: an earlier encoding is a trace of the whole channel.
+const placedCues = cues.filter((cue) => isNumber(cue.start_s) && !cue.kind.startsWith('earlier-encoding'));
+
+// The places of a cue: a copied segment has two.
+function placesOf(cue) {
+  if (!isNumber(cue.other_start_s)) return [cue];
+  return [cue, { ...cue, start_s: cue.other_start_s, end_s: cue.other_start_s + cue.end_s - cue.start_s }];
+}
+
 // Lanes from top to bottom, with the height of each.
 function layOut() {
   const found = [{ kind: 'axis', size: 20 }, { kind: 'evidence', size: 16, label: t('evLane') }];
@@ -508,6 +585,7 @@ function layOut() {
     if (doc.speakers.turns.some((turn) => turn.channel === channel && turn.speaker === 'unknown')) ids.push('unknown');
     for (const id of ids) found.push({ kind: 'turns', size: 13, channel, id, label: speakerName(id, channel) || t('channel', channel + 1) });
     found.push({ kind: 'dropped', size: 11, channel, label: t('dropLane') });
+    if (placedCues.some((cue) => cue.channel === channel)) found.push({ kind: 'cues', size: 9, channel, label: t('cueLane') });
   }
   let top = 0;
   lanes = found.map((lane) => { const placed = { ...lane, top }; top += lane.size + 2; return placed; });
@@ -553,6 +631,10 @@ function draw(view) {
       for (const turn of doc.speakers.turns) if (turn.channel === lane.channel && turn.speaker === lane.id && visible(turn)) bar(turn, lane.top + 2, lane.size - 4);
       context.fillStyle = colors.warn;
       for (const overlap of doc.speakers.overlaps) if (overlap.channel === lane.channel && visible(overlap)) bar(overlap, lane.top + lane.size - 3, 3);
+    }
+    if (lane.kind === 'cues') {
+      context.fillStyle = colors.ink;
+      for (const place of placedCues.flatMap(placesOf)) if (place.channel === lane.channel && visible(place)) bar(place, lane.top + 1, lane.size - 2, 3);
     }
     if (lane.kind === 'dropped') {
       const own = (item) => item.channel === lane.channel && visible(item);
@@ -1189,9 +1271,16 @@ function voicesOf({ channel, voice }) {
   return all.filter((one) => one.acoustics).map((one) => ({ ...one, acoustics: { ...one.acoustics, band_hz: voice.band_hz, formant_ceiling_hz: voice.formant_ceiling_hz } }));
 }
 
+// The speech of a channel, and of its speakers if it has several.
+function speechOf({ channel, speech }) {
+  const whole = [recording.channels > 1 ? t('channel', channel + 1) : t('value'), speech ?? {}];
+  const speakers = (speech?.speakers ?? []).map((one) => [speakerName(one.speaker, channel), one]);
+  return speakers.length > 1 ? [whole, ...speakers] : [whole];
+}
+
 // Measurements that this page has no table for.
 function furtherTables() {
-  const known = ['channels', 'evidence', 'scores', 'turn_taking', 'limits'];
+  const known = ['channels', 'evidence', 'scores', 'turn_taking', 'authenticity', 'limits'];
   const rest = Object.entries({ ...doc.forensics, ...doc.further }).filter(([key, value]) => !known.includes(key) && value && typeof value === 'object');
   return rest.map(([key, value]) => measureTable(name(key), (Array.isArray(value) ? value : [value]).filter((one) => !isSingle(one)).slice(0, 20).map((one, index) => [String(index + 1), one])));
 }
@@ -1207,13 +1296,37 @@ function renderMeasures() {
   const zones = voices.flatMap((one) => (one.prosody?.escalations ?? []).map((place) => [one.label, place]));
   const tables = [
     measureTable(name('quality'), ofChannel((one) => ({ ...one.level, ...one.quality }))), placesTable(name('dropouts'), dropouts),
-    measureTable(name('speech'), ofChannel((one) => one.speech ?? {})), measureTable(name('f0'), ofChannel((one) => one.f0 ?? {})),
+    measureTable(name('speech'), channels.flatMap(speechOf)), measureTable(name('f0'), ofChannel((one) => one.f0 ?? {})),
     measureTable(name('voice'), ofVoice('acoustics')), measureTable(name('prosody'), ofVoice('prosody')), placesTable(name('escalations'), zones),
     measureTable(t('turnTaking'), speakers), measureTable('', pairs), ...furtherTables(),
   ].filter(Boolean);
   $('measures').append(el('div', { class: 'columns' }, ...tables));
   if (reasons.length) $('measures').append(el('ol', { class: 'reasons' }, ...reasons.map((text) => el('li', null, text))));
   $('limits').append(...limits.map((text) => el('li', null, sentence(text))));
+}
+
+// What a trace is: its kind, the other place of a copy, and what the file states.
+function cueText(cue) {
+  const again = isNumber(cue.other_start_s) ? [' (', ...around(t('againAt', '\u0000'), timeButton(cue.other_start_s)), ')'] : [];
+  return el('td', null, name(cue.kind), ...again, cue.detail ? [': ', sentence(cue.detail)].join('') : '');
+}
+
+// A text with an element in its place.
+const around = (text, element) => text.split('\u0000').flatMap((part, index) => (index ? [element, part] : [part]));
+
+function cueRow(cue) {
+  const placed = placedCues.includes(cue);
+  const strength = isNumber(cue.strength.value) ? t('exceeds', decimals(cue.strength.value, 2), decimals(cue.threshold.value, 2)) : '';
+  return el('tr', null, el('td', { class: 'n' }, placed ? timeButton(Math.max(0, cue.start_s - 1), clock(cue.start_s, 2)) : ''), cell(placed ? clock(cue.end_s, 2) : '', 'n'),
+    cell(isNumber(cue.channel) ? t('channel', cue.channel + 1) : t('container')), cueText(cue), el('td', null, strength, cue.unit ? el('div', { class: 'soft' }, sentence(cue.unit)) : ''), el('td', null, el('ul', null, ...cue.alternatives.map((text) => el('li', null, sentence(text))))));
+}
+
+function renderCues() {
+  const without = doc.forensics.authenticity.without_cue.map(name).join(', ');
+  const heads = [t('from'), t('to'), '', t('what'), t('strength'), t('otherwise')];
+  $('cues').append(
+    cues.length ? wide(el('table', null, head(heads), el('tbody', null, ...cues.map(cueRow)))) : el('p', null, t(without ? 'noCues' : 'notSought')),
+    without ? el('p', { class: 'soft' }, t('sought', without)) : '');
 }
 
 const hash = (text) => el('span', { class: 'hash' }, text);
@@ -1365,6 +1478,7 @@ renderOmitted();
 renderReview();
 renderFacts();
 renderMeasures();
+renderCues();
 renderCustody();
 renderTimeline();
 setUpControls();

@@ -174,7 +174,7 @@ fn channel(channel: u16) -> Value {
         "speech": {
             "speech_s": of(2.5), "speech_ratio": of(0.5), "pause_count": {"value": 1}, "pause_mean_s": of(0.75),
             "pause_longest_s": of(0.75), "words_per_minute": of(120.0), "syllables_per_minute": missing,
-            "articulation_rate_per_s": missing, "overlap_s": of(0.0), "spans": [{"start_s": 0.5, "end_s": 3.0}],
+            "articulation_rate_per_s": missing, "overlap_s": of(0.0), "speakers": [], "spans": [{"start_s": 0.5, "end_s": 3.0}],
         },
         "f0": {
             "floor_hz": 75.0, "ceiling_hz": 500.0, "speech_frames": 250, "voiced_frames": 125,
@@ -234,6 +234,14 @@ fn forensics() -> Value {
                 "speech_s": 5.0, "transcribed_s": 2.5, "low_confidence_s": 2.5, "ratio": {"value": 0.5},
                 "mean_confidence": missing, "languages_without_lexicon": ["fr"],
             },
+        },
+        "authenticity": {
+            "cues": [{
+                "kind": "copied-segment", "channel": 1, "start_s": 4.0, "end_s": 4.75, "other_start_s": 5.5,
+                "strength": {"value": 2.5}, "unit": "made by hand", "threshold": {"value": 0.25},
+                "alternatives": ["a recording that was played twice"],
+            }],
+            "without_cue": ["hum-phase-jump"],
         },
         "limits": ["A limit of the analysis."],
     })

@@ -12,6 +12,12 @@ fn assert_computed(summary: &Value, stages: usize) {
     assert_eq!((&summary["stages_computed"], &summary["stages_reused"]), (&stages.into(), &reused.into()));
 }
 
+/// The link of a stage in a document's provenance.
+fn provenance(document: &Value, stage: &str) -> Value {
+    let links = document["provenance"].as_array().unwrap();
+    links.iter().find(|link| link["stage"] == stage).unwrap().clone()
+}
+
 #[test]
 fn run_that_is_repeated_computes_no_stage_again() {
     let out = tempfile::tempdir().unwrap();
@@ -52,12 +58,12 @@ fn recompute_from_a_stage_computes_it_and_later_ones_again() {
     assert_computed(&summary, 2);
     let after = document(out.path(), "reading");
     assert_same(&before["words"], &after["words"], "words");
-    let link = |document: &Value, stage: &str| {
-        let links = document["provenance"].as_array().unwrap();
-        links.iter().find(|link| link["stage"] == stage).unwrap().clone()
-    };
-    assert_eq!(link(&before, "transcribe"), link(&after, "transcribe"), "transcribe was not computed again");
-    assert_ne!(link(&before, "align")["started_at"], link(&after, "align")["started_at"], "align ran");
+    assert_eq!(
+        provenance(&before, "transcribe"),
+        provenance(&after, "transcribe"),
+        "transcribe was not computed again"
+    );
+    assert_ne!(provenance(&before, "align")["started_at"], provenance(&after, "align")["started_at"], "align ran");
 }
 
 #[test]
@@ -89,7 +95,8 @@ fn precision_of_a_case_is_kept_though_another_model_ran_over_its_recordings() {
     let call = calls().join("reading.wav");
     let precision_with = |more: &[&str]| {
         run(&[&call], out.path(), more).with_code(0);
-        document(out.path(), "reading")["provenance"][3]["precision"].clone()
+        let document = document(out.path(), "reading");
+        provenance(&document, "transcribe")["precision"].clone()
     };
     assert_eq!(precision_with(&["--precision", "bf16"]), "bf16");
     assert_eq!(precision_with(&["--model", "embedded"]), "int8");

@@ -206,10 +206,10 @@ pub(crate) fn assert_same(a: &Value, b: &Value, at: &str) {
     }
 }
 
-/// Number of artifacts that the store has of a recording: one per stage, the emissions of transcribe, and the overview of
-/// forensics.
+/// Number of artifacts that the store has of a recording: one per stage, the statements of the container, the
+/// emissions of transcribe, and the overview of forensics.
 pub(crate) fn artifact_count() -> usize {
-    stage_count() + 2
+    stage_count() + 3
 }
 
 /// Number of stages of the program, counted from the possible values of the argument of `stage`.

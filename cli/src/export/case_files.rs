@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use scheduler::store::{Failure, OutputFile, RecordingEntry, Store};
+use scheduler::store::{Failure, OutputFile, RecordingEntry, Store, StoreError};
 use stage_core::{PipelineError, path_text, sha256_hex};
 
 use super::case_page::{CaseFacts, CasePage, PageFile, WithoutResults};
 use super::write::{Rendered, file_name, find, write};
-use super::{Document, ExportConfig, ExportError, ExportFormat, Exporter};
+use super::{Document, DocumentContext, ExportConfig, ExportError, ExportFormat, Exporter, Variant};
 use crate::failures::Failures;
 use crate::outputs::{Output, Record, RemoveError};
 
@@ -74,13 +74,9 @@ impl Exporter<'_> {
     ) -> Result<PathBuf, ExportError> {
         let settings = self.page_format(record).map(ExportFormat::settings).unwrap_or_default();
         let recordings = store.recordings()?;
-        let (failures, reasons) = (self.failures(store, &recordings)?, Failures::read(store)?);
-        let report = report_beside(record, computed);
-        let mut facts = CaseFacts { head: store.head()?, failures, report, ..CaseFacts::default() };
-        if let Some(case) = &self.context.case {
-            facts.title.clone_from(&case.title);
-            facts.reference.clone_from(&case.reference);
-        }
+        let reasons = Failures::read(store)?;
+        let mut facts = case_facts(store, &recordings, self.context, self.variant)?;
+        facts.report = report_beside(record, computed);
         for entry in &recordings {
             if draft.added.contains(&entry.file_sha256) {
                 continue;
@@ -88,7 +84,8 @@ impl Exporter<'_> {
             match self.document(store, entry) {
                 Ok(document) => self.add_to_case(&mut draft, record, entry, &document)?,
                 Err(error) => {
-                    facts.failures.push(self.without_results(&entry.path, &reasons.explain(entry, error)));
+                    let reason = reasons.explain(entry, error);
+                    facts.failures.push(without_results(&entry.path, &reason, self.variant));
                 }
             }
         }
@@ -115,25 +112,6 @@ impl Exporter<'_> {
         self.selected.get(PAGE).or_else(|| self.all.get(PAGE).filter(|_| is_written()))
     }
 
-    /// What failed in the last run, apart from recordings whose results are complete.
-    fn failures(&self, store: &dyn Store, recordings: &[RecordingEntry]) -> Result<Vec<WithoutResults>, ExportError> {
-        let Some(run) = store.runs(1)?.into_iter().next() else { return Ok(Vec::new()) };
-        // Recordings of the store are listed with the reason why their results cannot be read.
-        let known: HashSet<&Path> = recordings.iter().flat_map(RecordingEntry::places).collect();
-        let is_input = |failure: &Failure| !known.contains(failure.path.as_path());
-        let own = store.failures(run.id)?.into_iter().filter(is_input);
-        Ok(own.map(|failure| self.without_results(&failure.path, &failure.error)).collect())
-    }
-
-    fn without_results(&self, path: &Path, error: &PipelineError) -> WithoutResults {
-        let is_masked = self.variant.redacted;
-        WithoutResults {
-            path: if is_masked { "(masked)".to_owned() } else { path_text(path).into_owned() },
-            stage: error.origin.to_string(),
-            message: if is_masked { error.code.to_string() } else { error.to_string() },
-        }
-    }
-
     /// Removes files of texts of an earlier page that had more of them.
     fn remove_old_texts(
         &self,
@@ -149,6 +127,49 @@ impl Exporter<'_> {
             Err(RemoveError::File { path, reason }) => Err(ExportError::Unwritable { path, reason }),
             Err(RemoveError::Store(error)) => Err(error.into()),
         }
+    }
+}
+
+/// What the page states about the case itself, without the report and the recordings that cannot be read.
+///
+/// # Errors
+/// The store cannot be read.
+pub(crate) fn case_facts(
+    store: &dyn Store,
+    recordings: &[RecordingEntry],
+    context: &DocumentContext,
+    variant: Variant,
+) -> Result<CaseFacts, StoreError> {
+    let (title, reference) = context.case.as_ref().map(|case| (case.title.clone(), case.reference.clone())).unzip();
+    Ok(CaseFacts {
+        title: title.flatten(),
+        reference: reference.flatten(),
+        head: store.head()?,
+        failures: failures(store, recordings, variant)?,
+        report: None,
+    })
+}
+
+/// What failed in the last run, apart from recordings whose results are complete.
+fn failures(
+    store: &dyn Store,
+    recordings: &[RecordingEntry],
+    variant: Variant,
+) -> Result<Vec<WithoutResults>, StoreError> {
+    let Some(run) = store.runs(1)?.into_iter().next() else { return Ok(Vec::new()) };
+    // Recordings of the store are listed with the reason why their results cannot be read.
+    let known: HashSet<&Path> = recordings.iter().flat_map(RecordingEntry::places).collect();
+    let is_input = |failure: &Failure| !known.contains(failure.path.as_path());
+    let own = store.failures(run.id)?.into_iter().filter(is_input);
+    Ok(own.map(|failure| without_results(&failure.path, &failure.error, variant)).collect())
+}
+
+pub(crate) fn without_results(path: &Path, error: &PipelineError, variant: Variant) -> WithoutResults {
+    let is_masked = variant.redacted;
+    WithoutResults {
+        path: if is_masked { "(masked)".to_owned() } else { path_text(path).into_owned() },
+        stage: error.origin.to_string(),
+        message: if is_masked { error.code.to_string() } else { error.to_string() },
     }
 }
 

@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use authenticity::{NameClaims, Statements};
 use scheduler::store::MadeFrom;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
+use stage_core::authenticity::AuthenticityRecord;
+use stage_core::container::ContainerFacts;
 use stage_core::forensics::ForensicRecord;
 use stage_core::{
     ArtifactName, DecodeWarning, Diagnostics, Dropped, ExternalDecoder, FileAccount, Fingerprint, OutputName, Overview,
@@ -21,7 +24,7 @@ use crate::redact::RedactionBlock;
 use crate::review::{Judgment, ReviewBlock, ReviewedBlock, Target};
 
 /// Incremented when a field is removed or changes its meaning.
-const SCHEMA_VERSION: u32 = 8;
+const SCHEMA_VERSION: u32 = 9;
 
 /// All results of one recording. Times are in seconds from its start. A value that was not measured is null with a
 /// reason.
@@ -74,6 +77,8 @@ pub(crate) struct PageFacts {
     pub(crate) case_id: Option<String>,
     /// What it plays, if not the recording beside it.
     pub(crate) sound: PageSound,
+    /// Where a server takes reviews.
+    pub(crate) reviews_at: Option<&'static str>,
 }
 
 /// How a result file was written from the artifacts in `provenance`.
@@ -131,8 +136,27 @@ pub struct RecordingBlock {
     pub external_decoder: Option<ExternalDecoder>,
     /// What became of the bytes and tracks of the file.
     pub account: Option<FileAccount>,
+    /// What the container states about its own making; null in results of versions that did not read it.
+    pub container_facts: Option<ContainerFacts>,
     /// Problems that did not stop the decoder.
     pub warnings: Vec<DecodeWarning>,
+}
+
+impl RecordingBlock {
+    /// Adds statements of the container and of the file's name that disagree, if the container's were read.
+    fn add_container_cues(&self, path: &Path, record: &mut AuthenticityRecord) {
+        let Some(facts) = &self.container_facts else { return };
+        let file = Statements {
+            container: &self.container,
+            tags: &self.tags,
+            sound_s: self.duration_s,
+            account: self.account.as_ref(),
+            facts,
+        };
+        let file_name = path.file_name().map(|name| path_text(Path::new(name))).unwrap_or_default();
+        let name = NameClaims { file_name: &file_name, recorded_at: self.recorded_at.as_deref() };
+        authenticity::add_container(record, &file, &name);
+    }
 }
 
 /// The text of one window.
@@ -249,6 +273,7 @@ impl Document {
                 tags: recording.tags,
                 external_decoder: recording.external_decoder,
                 account: recording.account,
+                container_facts: evidence.container_facts,
                 warnings: recording.warnings,
             },
             case: None,
@@ -276,6 +301,7 @@ impl Document {
         recording.direction = named.direction.map(|direction| direction.name().to_owned());
         recording.recorded_at = named.recorded_at;
         recording.name_encoding = named.encoding.map(str::to_owned);
+        recording.add_container_cues(path, &mut self.forensics.authenticity);
         let (contact, number) = (recording.contact.as_deref(), recording.number.as_deref());
         let facts = |case: &CaseFile| case.facts(&recording.sha256, contact, number, recording.channels);
         self.case = context.case.as_ref().map(facts);
@@ -483,6 +509,7 @@ pub(super) mod tests {
         let evidence = Evidence {
             file_sha256: String::new(),
             recording: serde_json::from_value(recording).unwrap(),
+            container_facts: None,
             segments: SpeechSegments::of_windows(Vec::new()),
             transcript: Transcript { model: String::new(), segments: Vec::new(), dropped: Vec::new() },
             speakers: Speakers::default(),

@@ -19,6 +19,10 @@ mod write;
 use jiff::Timestamp;
 
 pub(crate) use case_files::{CASE_PAGE, PAGE};
+#[cfg(feature = "serve")]
+pub(crate) use case_files::{case_facts, without_results};
+#[cfg(feature = "serve")]
+pub(crate) use case_page::CasePage;
 pub(crate) use context::DocumentContext;
 #[cfg(test)]
 pub(crate) use document::tests::document_of;
@@ -28,8 +32,12 @@ pub use format::{ExportFormat, FormatError, Formats, RenderError};
 pub use formats::{ExportConfig, ReportLanguage};
 pub(crate) use formats::{embedded_sound, is_result, names_itself};
 pub(crate) use names::{assign as assign_names, folded as folded_name, is_plain as is_plain_name, legal as legal_name};
+#[cfg(feature = "serve")]
+pub(crate) use playback::Playback;
 pub use read::read_document;
 pub(crate) use read::read_document_in;
+#[cfg(feature = "serve")]
+pub(crate) use sound::place_of;
 pub(crate) use sound::{LISTENING_COPY, ListeningCopy, PageSound, SoundReader, recorded_copy};
 pub(crate) use turns::PAUSE_S;
 pub use turns::SpokenTurn;

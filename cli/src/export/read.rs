@@ -6,6 +6,7 @@ use std::path::Path;
 use scheduler::store::{Lookup, RecordingEntry, Store, StoredArtifact};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use stage_core::container::ContainerFacts;
 use stage_core::forensics::ForensicRecord;
 use stage_core::{
     AlignedWords, Artifact, ArtifactName, Overview, PhoneEmissions, Recording, Speakers, SpeechSegments, Transcript,
@@ -19,6 +20,7 @@ use crate::review;
 pub(super) struct Evidence {
     pub(super) file_sha256: String,
     pub(super) recording: Recording,
+    pub(super) container_facts: Option<ContainerFacts>,
     pub(super) segments: SpeechSegments,
     pub(super) transcript: Transcript,
     pub(super) speakers: Speakers,
@@ -82,18 +84,14 @@ impl Artifacts {
         parse(name, &self.0.remove(&name).ok_or(ExportError::Missing(name))?)
     }
 
-    /// The speakers. Recordings that an earlier version of the program processed have none.
     fn take_speakers(&mut self) -> Result<Speakers, ExportError> {
-        if self.0.contains_key(&Speakers::NAME) {
-            return self.take();
-        }
-        let skipped = Some("this version of the program did not seek speakers".to_owned());
-        Ok(Speakers { skipped, ..Speakers::default() })
+        let skipped = || Some("this version of the program did not seek speakers".to_owned());
+        Ok(self.take_newer()?.unwrap_or_else(|| Speakers { skipped: skipped(), ..Speakers::default() }))
     }
 
-    /// The overview. Recordings that an earlier version of the program processed have none.
-    fn take_overview(&mut self) -> Result<Option<Overview>, ExportError> {
-        if self.0.contains_key(&Overview::NAME) { self.take().map(Some) } else { Ok(None) }
+    /// An artifact that recordings which an earlier version of the program processed do not have.
+    fn take_newer<T: Artifact + DeserializeOwned>(&mut self) -> Result<Option<T>, ExportError> {
+        if self.0.contains_key(&T::NAME) { self.take().map(Some) } else { Ok(None) }
     }
 
     /// The artifacts that were not taken. Emissions are left out: they are larger than all other results, and are only
@@ -115,12 +113,13 @@ fn evidence(store: &dyn Store, entry: &RecordingEntry) -> Result<Evidence, Expor
             .map(|stored| provenance(stored, entry))
             .collect(),
         recording: artifacts.take()?,
+        container_facts: artifacts.take_newer()?,
         segments: artifacts.take()?,
         transcript: artifacts.take()?,
         speakers: artifacts.take_speakers()?,
         words: artifacts.take()?,
         forensics: artifacts.take()?,
-        overview: artifacts.take_overview()?,
+        overview: artifacts.take_newer()?,
         further: artifacts.further()?,
     })
 }

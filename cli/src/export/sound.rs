@@ -42,7 +42,7 @@ pub(crate) struct ListeningCopy {
 
 impl ListeningCopy {
     /// Whether the file has the recorded hash.
-    fn is_intact(&self, record: &Record) -> bool {
+    pub(crate) fn is_intact(&self, record: &Record) -> bool {
         sha256_file(&record.folder().join(&self.file_name)).is_ok_and(|sha256| sha256 == self.sha256)
     }
 }
@@ -54,6 +54,8 @@ pub(crate) struct PageSound {
     pub(crate) copy: Option<ListeningCopy>,
     /// The bytes of the copy, or of the recording if there is none, to be put into the page.
     pub(crate) embedded: Option<Vec<u8>>,
+    /// Where a server has the copy, or the recording if there is none.
+    pub(crate) served_at: Option<String>,
 }
 
 /// The listening copy of a recording.
@@ -116,7 +118,7 @@ impl Exporter<'_> {
                  writes it again"
             ));
         }
-        let mut sound = PageSound { copy, embedded: None };
+        let mut sound = PageSound { copy, ..PageSound::default() };
         if let (true, Some(reader)) = (self.embeds(), self.sound) {
             match embedded(record, reader, entry, document, sound.copy.as_ref()) {
                 Ok(bytes) => sound.embedded = Some(bytes),
@@ -209,12 +211,17 @@ impl Exporter<'_> {
 }
 
 impl SoundReader {
-    /// Where the recording is: in the folder of the case, which may have been moved with it, or at a place where it was seen.
     fn place(&self, entry: &RecordingEntry) -> PathBuf {
-        let inside = entry.in_folder(&self.folder);
-        let places = inside.into_iter().chain(entry.places().map(Path::to_owned));
-        places.into_iter().find(|path| path.is_file()).unwrap_or_else(|| entry.path.clone())
+        place_of(&self.folder, entry)
     }
+}
+
+/// Where a recording of the case in `folder` is: in the folder, which may have been moved with it, or at a place where it was
+/// seen.
+pub(crate) fn place_of(folder: &Path, entry: &RecordingEntry) -> PathBuf {
+    let inside = entry.in_folder(folder);
+    let places = inside.into_iter().chain(entry.places().map(Path::to_owned));
+    places.into_iter().find(|path| path.is_file()).unwrap_or_else(|| entry.path.clone())
 }
 
 /// The bytes to put into a page: those of the copy if there is one, otherwise those of the recording.

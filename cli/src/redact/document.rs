@@ -135,8 +135,12 @@ fn mask_recording(document: &mut Document, counts: &mut BTreeMap<String, usize>)
     recording.name_encoding = None;
     recording.other_names.clear();
     recording.tags.clear();
+    recording.container_facts = None;
     for warning in &mut recording.warnings {
         warning.message = mask(&warning.message, counts);
+    }
+    for cue in &mut document.forensics.authenticity.cues {
+        mask_option(&mut cue.detail, counts);
     }
     if let Some(decoder) = &mut recording.external_decoder {
         decoder.path = String::new();

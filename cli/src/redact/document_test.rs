@@ -18,6 +18,10 @@ const SETTINGS: &str = "provenance[].settings.{}";
 /// Of the objects among them, all fields.
 const KEPT: &[&str] = &[
     "case.file_sha256",
+    "forensics.authenticity.cues[].alternatives[]",
+    "forensics.authenticity.cues[].strength.reason",
+    "forensics.authenticity.cues[].threshold.reason",
+    "forensics.authenticity.cues[].unit",
     "forensics.channels",
     "forensics.evidence[].category",
     "forensics.evidence[].rule",

@@ -8,6 +8,9 @@ const PERIODS: f64 = 6.4;
 /// its side lobes are below -190 dB, so that a steady tone has a steady contour.
 const BETA: f64 = 2.0 * PI * PI + 0.5;
 
+/// Squares that are added side by side.
+const LANES: usize = 32;
+
 /// Data shared by all frames.
 #[derive(Debug, Clone)]
 pub struct Intensity {
@@ -42,15 +45,25 @@ impl Intensity {
     #[must_use]
     pub fn mean_square(&self, samples: &[f32], right: usize) -> f64 {
         let interval = &samples[right - self.half..right + self.half];
-        let mean = (interval.iter().map(|x| f64::from(*x)).sum::<f64>() / interval.len() as f64) as f32;
-        let mut squares = [0.0_f32; 8];
-        for (samples, weights) in interval.chunks(8).zip(self.window.chunks(8)) {
-            for (i, (x, weight)) in samples.iter().zip(weights).enumerate() {
-                squares[i] += weight * (x - mean) * (x - mean);
-            }
-        }
-        squares.into_iter().map(f64::from).sum()
+        dsp::vectorized(|| weighted_mean_square(interval, &self.window))
     }
+}
+
+#[inline(always)]
+fn weighted_mean_square(samples: &[f32], weights: &[f32]) -> f64 {
+    let mean = dsp::sum_inline(samples) / samples.len() as f32;
+    let (lanes, rest) = samples.as_chunks::<LANES>();
+    let (lanes_of_weights, rest_of_weights) = weights.as_chunks::<LANES>();
+    let mut squares = [0.0_f32; LANES];
+    for (samples, weights) in lanes.iter().zip(lanes_of_weights) {
+        for lane in 0..LANES {
+            squares[lane] += weights[lane] * (samples[lane] - mean) * (samples[lane] - mean);
+        }
+    }
+    for (square, (x, weight)) in squares.iter_mut().zip(rest.iter().zip(rest_of_weights)) {
+        *square += weight * (x - mean) * (x - mean);
+    }
+    squares.into_iter().map(f64::from).sum()
 }
 
 /// Modified Bessel function of the first kind and order 0, by its power series.

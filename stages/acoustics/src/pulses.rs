@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use dsp::dot_inline;
+
 use crate::Contour;
 
 /// A new pulse is this far from the pulse before it, in periods of the contour. The limits are each other's reciprocal; with
@@ -106,12 +108,13 @@ impl Search<'_> {
         let start = ((time_s * self.rate_hz).round() as usize).checked_sub(half)?;
         let reference = self.samples.get(start..start + 2 * half)?;
         let (near, far) = ((NEAREST * period).floor() as usize, (FARTHEST * period).ceil() as usize);
+        let energy = dsp::dot(reference, reference);
         // One lag more on each side, for the parabola.
         let at = |lag: usize| {
             let start = if direction < 0.0 { start.checked_sub(lag) } else { Some(start + lag) };
-            self.samples.get(start?..start? + 2 * half).map(|other| correlation(reference, other))
+            self.samples.get(start?..start? + 2 * half).map(|other| correlation(reference, energy, other))
         };
-        let values: Vec<f64> = (near.max(2) - 1..=far + 1).map_while(at).collect();
+        let values: Vec<f64> = dsp::vectorized(|| (near.max(2) - 1..=far + 1).map_while(at).collect());
         let peaks =
             (1..values.len().checked_sub(1)?).filter(|i| values[*i] > values[i - 1] && values[*i] >= values[i + 1]);
         let Some(best) = peaks.max_by(|a, b| values[*a].total_cmp(&values[*b])) else {
@@ -123,19 +126,11 @@ impl Search<'_> {
     }
 }
 
-/// Normalized correlation of two intervals of the same length, -1 to 1; 0 for silence.
-fn correlation(a: &[f32], b: &[f32]) -> f64 {
-    let (mut product, mut energy_a, mut energy_b) = ([0.0_f32; 8], [0.0_f32; 8], [0.0_f32; 8]);
-    for (a, b) in a.chunks(8).zip(b.chunks(8)) {
-        for (i, (x, y)) in a.iter().zip(b).enumerate() {
-            product[i] += x * y;
-            energy_a[i] += x * x;
-            energy_b[i] += y * y;
-        }
-    }
-    let total = |sums: [f32; 8]| sums.into_iter().map(f64::from).sum::<f64>();
-    let norm = (total(energy_a) * total(energy_b)).sqrt();
-    if norm > 0.0 { total(product) / norm } else { 0.0 }
+/// Normalized correlation of two intervals of the same length, -1 to 1; 0 for silence. `energy` is that of `a`.
+#[inline(always)]
+fn correlation(a: &[f32], energy: f32, b: &[f32]) -> f64 {
+    let norm = (f64::from(energy) * f64::from(dot_inline(b, b))).sqrt();
+    if norm > 0.0 { f64::from(dot_inline(a, b)) / norm } else { 0.0 }
 }
 
 /// Offset of the vertex of the parabola through three values from the middle one, at most 1, and its height.

@@ -2,8 +2,12 @@
 
 use std::f64::consts::PI;
 
+use dsp::vectorized;
+
 /// Number of samples on each side that are interpolated.
 const DEPTH: usize = 30;
+/// Samples that are weighted side by side.
+const LANES: usize = 4;
 /// Distance between the points of the second parabola, in samples.
 const STEP: f64 = 0.25;
 
@@ -40,27 +44,43 @@ fn interpolate(r: &[f32], x: f64) -> f64 {
         return f64::from(r[left]);
     }
     let depth = DEPTH.min(r.len() - 1 - left);
-    let right_side = (left + 1..=left + depth).map(|i| r[i]);
-    let left_side = (0..depth).map(|k| r[left.abs_diff(k)]);
-    side(left_side, fraction, depth) + side(right_side, 1.0 - fraction, depth)
+    let (mut left_side, mut right_side) = (Side::default(), Side::default());
+    left_side[..depth].iter_mut().enumerate().for_each(|(k, x)| *x = r[left.abs_diff(k)]);
+    right_side[..depth].copy_from_slice(&r[left + 1..=left + depth]);
+    vectorized(|| side_sum(&left_side, fraction, depth) + side_sum(&right_side, 1.0 - fraction, depth))
 }
+
+/// Samples on one side, the nearest first, with zeros after the last.
+type Side = [f32; DEPTH.next_multiple_of(LANES)];
 
 /// Sums one side. Its first sample is `distance` away, each further one a step more. Sine and cosine are advanced by
 /// rotation.
-fn side(samples: impl Iterator<Item = f32>, distance: f64, depth: usize) -> f64 {
+#[inline(always)]
+fn side_sum(samples: &Side, distance: f64, depth: usize) -> f64 {
     let width = depth as f64 + distance;
-    let (step_sin, step_cos) = (PI / width).sin_cos();
-    let (mut sin, mut cos) = (PI * distance / width).sin_cos();
-    let mut half_sine = 0.5 * (PI * distance).sin();
-    let mut angle = PI * distance;
-    let mut sum = 0.0;
-    for sample in samples {
-        sum += f64::from(sample) * half_sine / angle * (1.0 + cos);
-        (sin, cos) = (sin * step_cos + cos * step_sin, cos * step_cos - sin * step_sin);
-        half_sine = -half_sine;
-        angle += PI;
+    let (step_sin, step_cos) = (PI * LANES as f64 / width).sin_cos();
+    // The first is rotated by one step for each lane.
+    let (first, one) = ((PI * distance / width).sin_cos(), (PI / width).sin_cos());
+    let mut sin = [first.0; LANES];
+    let mut cos = [first.1; LANES];
+    for lane in 1..LANES {
+        sin[lane] = sin[lane - 1] * one.1 + cos[lane - 1] * one.0;
+        cos[lane] = cos[lane - 1] * one.1 - sin[lane - 1] * one.0;
     }
-    sum
+    let mut angle: [f64; LANES] = std::array::from_fn(|lane| PI * (distance + lane as f64));
+    let mut sums = [0.0f64; LANES];
+    for samples in samples.as_chunks::<LANES>().0 {
+        for lane in 0..LANES {
+            sums[lane] += f64::from(samples[lane]) / angle[lane] * (1.0 + cos[lane]);
+            let next = sin[lane] * step_cos + cos[lane] * step_sin;
+            cos[lane] = cos[lane] * step_cos - sin[lane] * step_sin;
+            sin[lane] = next;
+            angle[lane] += PI * LANES as f64;
+        }
+    }
+    // The sine changes its sign from sample to sample.
+    let alternating: f64 = sums.as_chunks::<2>().0.iter().map(|[even, odd]| even - odd).sum();
+    0.5 * (PI * distance).sin() * alternating
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use stage_core::container::ContainerFacts;
 use stage_core::{DecodeWarning, FileAccount, Sha256Stream, TrackAccount, WarningKind, sha256_hex};
 
 use crate::account::Ledger;
@@ -38,6 +39,8 @@ pub(crate) struct Facts {
     pub(crate) codec: String,
     pub(crate) lossless: bool,
     pub(crate) tags: BTreeMap<String, String>,
+    /// What the container states about its own making.
+    pub(crate) container_facts: ContainerFacts,
     /// Length that the headers state, in seconds.
     pub(crate) duration_s: Option<f64>,
 }
@@ -138,6 +141,7 @@ impl Program {
             codec: main.codec.name(&main.params),
             lossless: tracks().all(|track| track.codec.is_lossless(&track.params)),
             tags: first.tags.clone(),
+            container_facts: self.layout.parts[0].facts.clone(),
             duration_s: self.sources.iter().map(longest).sum(),
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use stage_core::container::ContainerFacts;
 use stage_core::{
     DecodeWarning, ExternalDecoder, FileAccount, Identity, Inputs, IntoArtifacts, Made, OutputSpec, Pcm, PcmSource,
     Phases, PipelineError, Recording, SAMPLE_RATE_HZ, Stage, StageSpec,
@@ -38,6 +39,8 @@ pub struct Decoder {
 pub struct Decoded {
     /// The artifact: facts from the container and the decoder, and the hash of the decoder's output.
     pub recording: Recording,
+    /// What the container states about its own making.
+    pub container_facts: ContainerFacts,
     /// The samples: planes at 16 kHz, and a reader at the file's own rate, which keeps the file open.
     pub pcm: Pcm,
 }
@@ -55,7 +58,7 @@ pub struct DecodedFile {
 
 impl IntoArtifacts for Decoded {
     fn into_artifacts(self) -> Result<Made, PipelineError> {
-        Ok(Made::default().artifact(self.recording)?.transient(self.pcm))
+        Ok(Made::default().artifact(self.recording)?.artifact(self.container_facts)?.transient(self.pcm))
     }
 }
 
@@ -115,6 +118,7 @@ impl Decoder {
             codec: facts.codec,
             lossless: facts.lossless,
             tags: facts.tags,
+            container_facts: facts.container_facts,
             spec,
             trimmed,
             pcm_sha256,
@@ -133,6 +137,7 @@ pub(crate) struct Output {
     pub(crate) codec: String,
     pub(crate) lossless: bool,
     pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) container_facts: ContainerFacts,
     pub(crate) spec: Spec,
     /// Frames removed at the start and at the end.
     pub(crate) trimmed: (u64, u64),
@@ -170,7 +175,7 @@ impl Output {
             SAMPLE_RATE_HZ => collected.pcm,
             _ => collected.pcm.with_native(Arc::new(NativeFile { file: Arc::clone(file), spec, frames, passes })),
         };
-        Decoded { recording, pcm }
+        Decoded { recording, container_facts: self.container_facts, pcm }
     }
 }
 
@@ -179,7 +184,7 @@ impl Stage for Decoder {
         name: NAME,
         version: 3,
         inputs: &[],
-        outputs: &[OutputSpec { name: "samples", stored: false }],
+        outputs: &[OutputSpec { name: "container", stored: true }, OutputSpec { name: "samples", stored: false }],
         phases: Phases::Cpu,
         weight: 0.05,
     };

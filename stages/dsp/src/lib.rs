@@ -10,6 +10,7 @@
 //! | [`LevelMeter`] | levels of a stream in a frequency band |
 //! | [`rms`], [`mean_square`], [`frame_rms`], [`dbfs`] | levels of slices |
 //! | [`amplify`], [`QUIET_SPEECH_DBFS`] | raising quiet speech |
+//! | [`vectorized`], [`dot`] | loops on the widest vectors of the CPU |
 //!
 //! # Example
 //!
@@ -31,6 +32,8 @@
 
 mod activity;
 mod level;
+mod vector;
 
 pub use activity::{ACTIVITY_HOP, Activity, PAUSE_MIN_MS, runs};
 pub use level::{BandPass, LevelMeter, QUIET_SPEECH_DBFS, SILENCE_DBFS, amplify, dbfs, frame_rms, mean_square, rms};
+pub use vector::{dot, dot_inline, sum_inline, vectorized};

@@ -4,6 +4,7 @@
 //! ```text
 //! samples, spans, words -> measures of every channel: level, quality, speech, pitch, voice -> ForensicRecord
 //! words -> lexicons -> evidence, with what the words around it make of it -> scores -> ForensicRecord
+//! samples -> traces of editing (crate authenticity) -> ForensicRecord
 //! samples, F0 -> Overview, for drawings
 //! lines of text -> lexicons -> items -> scores -> TextRecord
 //! ```

@@ -3,12 +3,14 @@
 use stage_core::Recording;
 use stage_core::forensics::ChannelRecord;
 
-const ALWAYS: [&str; 4] = [
+const ALWAYS: [&str; 5] = [
     "The scores are an index over the evidence listed here. They are not validated against outcomes and are not a verdict \
      on any person.",
     "Nothing here shows whether somebody is truthful. Neither the voice nor the choice of words shows it reliably.",
     "Evidence is found in an automatic transcript by fixed rules: it misses what was not transcribed or is worded \
      otherwise, and does not understand irony, play or context. Listen to every item before relying on it.",
+    "An authenticity cue is a place to examine, not a finding that the recording was altered: each names what else leaves \
+     such a trace. Most cuts leave no trace that is found here, so that no cue does not mean that nothing was altered.",
     "Who speaks is known only as far as channels or speakers are given.",
 ];
 

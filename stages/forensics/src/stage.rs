@@ -75,7 +75,7 @@ impl Forensics {
 impl Stage for Forensics {
     const SPEC: StageSpec = StageSpec {
         name: NAME,
-        version: 8,
+        version: 9,
         inputs: &[
             Recording::NAME,
             Pcm::NAME,
@@ -115,14 +115,14 @@ impl Stage for Forensics {
     /// channel that the samples do not have.
     fn run(&self, input: Self::Input<'_>) -> Result<Self::Output, PipelineError> {
         check_channels(&input)?;
-        let MeasuredChannels { records: channels, f0 } =
+        let MeasuredChannels { records: channels, f0, authenticity } =
             measure_channels(&self.measures, &input, &mut Stopwatch::default())?;
         let mut evidence = find_evidence(&self.lexicons, &input.words.words, self.config.phrase_gap_max_s);
         discount_low_confidence(&mut evidence, input.words, input.transcript);
         let scores = score(&self.config, &self.lexicons, &input, &evidence);
         let limits = limits(input.recording, &channels, self.config.deception);
         let turn_taking = turn_taking(input.speakers);
-        let record = ForensicRecord { channels, evidence, scores, turn_taking, limits };
+        let record = ForensicRecord { channels, evidence, scores, turn_taking, authenticity, limits };
         let overview = overview(input.pcm, &f0).map_err(|error| PipelineError::samples_unreadable(NAME, &error))?;
         Ok(Examined { record, overview })
     }

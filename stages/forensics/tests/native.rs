@@ -122,5 +122,6 @@ fn record_of_an_earlier_version_is_still_read() {
     let mut expected: serde_json::Value = serde_json::from_str(old).expect("valid JSON");
     expected["scores"]["speakers"] = serde_json::json!([]);
     expected["turn_taking"] = serde_json::json!({"speakers": [], "pairs": [], "overlap_s": 0.0});
+    expected["authenticity"] = serde_json::json!({"cues": [], "without_cue": []});
     assert_eq!(again, expected);
 }

@@ -58,6 +58,15 @@ impl Transcriber {
         Ok(Self { recognizer: model.recognizer(config, compute)?, token_times })
     }
 
+    /// A stage with other settings that shares the weights.
+    ///
+    /// # Errors
+    /// As [`Transcriber::new`].
+    pub fn with_config(&self, config: TranscribeConfig) -> Result<Self, ModelError> {
+        let token_times = config.token_times;
+        Ok(Self { recognizer: self.recognizer.with_config(config)?, token_times })
+    }
+
     /// The model.
     #[must_use]
     pub fn model(&self) -> &dyn SpeechModel {

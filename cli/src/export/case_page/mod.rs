@@ -12,6 +12,8 @@ use super::{Document, RenderError, ReportLanguage};
 const HTML: &str = include_str!("../../../templates/case.html");
 const CSS: &str = include_str!("../../../templates/case.css");
 const JS: &str = include_str!("../../../templates/case.js");
+/// How the names of files of texts begin.
+const TEXTS_START: &str = "index-text-";
 /// Size of a file of texts after which the next one begins, in bytes.
 const PART: usize = 4 << 20;
 
@@ -71,6 +73,12 @@ impl CasePage {
     /// The name of the page.
     pub(crate) const NAME: &str = "index.html";
 
+    /// Whether a file of this name is a part of the page.
+    #[cfg(feature = "serve")]
+    pub(crate) fn has_file(name: &str) -> bool {
+        name == Self::NAME || name.starts_with(TEXTS_START) && name.ends_with(".js")
+    }
+
     pub(crate) const fn new(language: ReportLanguage) -> Self {
         Self { language, calls: Vec::new(), files: Vec::new(), texts: String::new() }
     }
@@ -122,7 +130,7 @@ impl CasePage {
 
 /// The name of a file of texts.
 fn texts_name(number: usize) -> String {
-    format!("index-text-{number}.js")
+    format!("{TEXTS_START}{number}.js")
 }
 
 #[cfg(test)]

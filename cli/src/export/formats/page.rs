@@ -13,6 +13,23 @@ use crate::export::{CopyFormat, Document, ExportFormat, ListeningCopy, PageSound
 const HTML: &str = include_str!("../../../templates/recording.html");
 const CSS: &str = include_str!("../../../templates/recording.css");
 const JS: &str = include_str!("../../../templates/recording.js");
+/// What distinguishes the pages of different versions of the program: a hash of the templates (FNV-1a).
+const VERSION: u32 = {
+    let (files, mut hash, mut file) = ([HTML.as_bytes(), CSS.as_bytes(), JS.as_bytes()], 0x811c_9dc5u32, 0);
+    while file < files.len() {
+        let mut at = 0;
+        while at < files[file].len() {
+            hash = (hash ^ files[file][at] as u32).wrapping_mul(0x0100_0193);
+            at += 1;
+        }
+        file += 1;
+    }
+    hash
+};
+/// The rule of a page that keeps it from sending anything, and that of one which sends reviews to its server.
+const SENDS_NOTHING: &str = "default-src 'none';";
+const SENDS_TO_SERVER: &str = "default-src 'none'; connect-src 'self';";
+
 /// The language of the fixed texts of pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -54,6 +71,10 @@ impl ExportFormat for Page {
         "A page to read, play, review and print"
     }
 
+    fn version(&self) -> u32 {
+        VERSION
+    }
+
     fn settings(&self) -> Value {
         if self.embeds {
             json!({"language": self.language, "embed_audio": true})
@@ -70,9 +91,14 @@ impl ExportFormat for Page {
             "audio": audio(document),
             "original_file": file_name(&document.recording.path),
             "case_id": document.page.case_id,
+            "reviews_at": document.page.reviews_at,
         });
         let text = serde_json::to_string(&data).map_err(RenderError::new)?;
-        Ok(filled(HTML, CSS, JS, &text).into_bytes())
+        let html = match document.page.reviews_at {
+            Some(_) => HTML.replacen(SENDS_NOTHING, SENDS_TO_SERVER, 1),
+            None => HTML.to_owned(),
+        };
+        Ok(filled(&html, CSS, JS, &text).into_bytes())
     }
 }
 
@@ -83,7 +109,7 @@ fn file_name(path: &str) -> &str {
 
 /// Where the page finds the sound, and what can be played.
 fn audio(document: &Document) -> Value {
-    let (recording, PageSound { copy, embedded }) = (&document.recording, &document.page.sound);
+    let (recording, PageSound { copy, embedded, served_at }) = (&document.recording, &document.page.sound);
     if document.redaction.is_some() {
         return json!({"src": null, "kind": null, "sha256": null, "reason": "a copy with masked content has no sound"});
     }
@@ -93,7 +119,7 @@ fn audio(document: &Document) -> Value {
     };
     let src = match embedded {
         Some(bytes) => Some(data_url(copy.as_ref(), recording, bytes)),
-        None => beside,
+        None => served_at.clone().or(beside),
     };
     let reason = src.is_none().then_some("the place of the recording is not known");
     json!({
@@ -153,6 +179,14 @@ mod tests {
     fn data(page: &str) -> Value {
         let (_, data) = page.split_once(DATA).unwrap();
         serde_json::from_str(data.split_once("</script>").unwrap().0).unwrap()
+    }
+
+    #[test]
+    fn page_of_a_server_alone_may_send() {
+        let mut document = document_of(&[]);
+        assert!(!rendered(&document).contains("connect-src"));
+        document.page.reviews_at = Some("../api/reviews");
+        assert!(rendered(&document).contains("content=\"default-src 'none'; connect-src 'self';"));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::f64::consts::PI;
 
+use dsp::{dot_inline, vectorized};
+
 /// Zero crossings of the sinc on each side.
 const CROSSINGS: f64 = 30.0;
 
@@ -57,34 +59,19 @@ impl Resampler {
     pub fn convert(&self, samples: &[f32]) -> Vec<f32> {
         let outputs = samples.len() as u64 * u64::from(self.to_hz) / u64::from(self.from_hz);
         let phases = self.filters.len() as u64;
-        (0..outputs)
-            .map(|output| {
-                let filter = &self.filters[(output % phases) as usize];
-                let first = self.place(output).0 - self.reach as i64;
-                let skipped = usize::try_from(-first).unwrap_or(0);
-                let from = usize::try_from(first).unwrap_or(0).min(samples.len());
-                dot(filter.get(skipped..).unwrap_or_default(), &samples[from..])
-            })
-            .collect()
+        let sample = |output| {
+            let filter = &self.filters[(output % phases) as usize];
+            let first = self.place(output).0 - self.reach as i64;
+            let skipped = usize::try_from(-first).unwrap_or(0);
+            let from = usize::try_from(first).unwrap_or(0).min(samples.len());
+            dot_inline(filter.get(skipped..).unwrap_or_default(), &samples[from..])
+        };
+        vectorized(|| (0..outputs).map(sample).collect())
     }
 }
 
 fn greatest_common_divisor(a: u32, b: u32) -> u32 {
     if b == 0 { a } else { greatest_common_divisor(b, a % b) }
-}
-
-/// Sum of the products, as far as both go.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let len = a.len().min(b.len());
-    let (whole_a, rest_a) = a[..len].as_chunks::<8>();
-    let (whole_b, rest_b) = b[..len].as_chunks::<8>();
-    let mut sums = [0.0_f32; 8];
-    for (a, b) in whole_a.iter().zip(whole_b) {
-        for i in 0..8 {
-            sums[i] += a[i] * b[i];
-        }
-    }
-    sums.iter().sum::<f32>() + rest_a.iter().zip(rest_b).map(|(a, b)| a * b).sum::<f32>()
 }
 
 #[cfg(test)]

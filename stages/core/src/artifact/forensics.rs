@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::Measured;
+use crate::authenticity::AuthenticityRecord;
 
 /// The forensic record of one recording.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -20,6 +21,9 @@ pub struct ForensicRecord {
     /// Who speaks how much, and how speakers follow each other.
     #[serde(default)]
     pub turn_taking: TurnTaking,
+    /// Traces of editing in the sound. A document adds those in the container and in the file's name.
+    #[serde(default)]
+    pub authenticity: AuthenticityRecord,
     /// Limits of the analysis, for the report.
     pub limits: Vec<String>,
 }

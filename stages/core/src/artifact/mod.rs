@@ -1,5 +1,7 @@
 //! The artifacts, one module per stage.
 
+pub mod authenticity;
+pub mod container;
 mod emissions;
 pub mod forensics;
 mod names;

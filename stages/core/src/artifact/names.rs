@@ -1,5 +1,6 @@
 //! The names under which the shared artifacts are declared, stored and read.
 
+use super::container::ContainerFacts;
 use super::{AlignedWords, Overview, PhoneEmissions, Recording, Speakers, SpeechSegments, Transcript};
 use crate::forensics::ForensicRecord;
 use crate::{Artifact, ArtifactName, Pcm, StageName};
@@ -10,6 +11,10 @@ const TRANSCRIBE: StageName = StageName::new("transcribe");
 
 impl Artifact for Recording {
     const NAME: ArtifactName = DECODE.artifact();
+}
+
+impl Artifact for ContainerFacts {
+    const NAME: ArtifactName = DECODE.output("container");
 }
 
 /// The samples are not stored: decode computes them again for every stage that reads them.

@@ -22,6 +22,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
+use stage_core::container::ContainerFacts;
 use stage_core::{DecodeWarning, WarningKind};
 use symphonia::core::codecs::audio::AudioCodecParameters;
 use symphonia::core::formats::Track;
@@ -107,6 +108,8 @@ pub(crate) struct Part {
     /// Audio tracks in the order of the file, also those that symphonia's demuxer does not know; empty if it knows all.
     pub(crate) stated_tracks: Vec<StatedTrack>,
     pub(crate) tags: BTreeMap<String, String>,
+    /// What it states about its own making.
+    pub(crate) facts: ContainerFacts,
     pub(crate) warnings: Vec<DecodeWarning>,
 }
 
@@ -183,6 +186,7 @@ impl Part {
             cut_is_known: false,
             stated_tracks: Vec::new(),
             tags: BTreeMap::new(),
+            facts: ContainerFacts::default(),
             warnings: Vec::new(),
         }
     }

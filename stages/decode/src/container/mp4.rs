@@ -1,9 +1,10 @@
 //! MP4 files (ISO/IEC 14496-12): where a recording ends, what its tracks are, and when their samples are played.
-//! Reads the boxes `mvhd`, `tkhd`, `mdhd`, `hdlr`, `stsd` and `elst`; symphonia's demuxer reads the sample tables.
+//! What the boxes state about the file's own making is kept as it is. Reads the boxes `mvhd`, `tkhd`, `mdhd`, `hdlr`, `stsd` and `elst`; symphonia's demuxer reads the sample tables.
 
 use std::collections::BTreeMap;
 
 use stage_core::WarningKind;
+use stage_core::container::{BoxFacts, ContainerFacts, EditFacts, HeaderTimes, TrackFacts};
 
 use super::{AudioTrack, Demux, Part, Payload, PlaybackRules, StatedTrack};
 use crate::codec::names::four_characters;
@@ -18,6 +19,8 @@ const BOXES: [&[u8; 4]; 14] = [
     b"ftyp", b"styp", b"moov", b"mdat", b"moof", b"mfra", b"sidx", b"meta", b"uuid", b"udta", b"free", b"skip",
     b"wide", b"emsg",
 ];
+/// Boxes of the file, brands and tracks that are kept in its statements.
+const LISTED_MAX: usize = 100;
 /// An empty edit longer than this is damage, not a pause.
 const EMPTY_EDIT_S_MAX: u64 = 24 * 3_600;
 /// Seconds from 1904-01-01, the epoch of MP4, to 1970-01-01.
@@ -31,6 +34,7 @@ pub(super) fn begins(bytes: &mut Bytes, at: u64) -> Result<bool, DecodeError> {
 pub(super) fn scan(bytes: &mut Bytes, start: u64) -> Result<Part, DecodeError> {
     let len = bytes.len();
     let (mut at, mut movie, mut media_bytes, mut patches, mut missing) = (start, None, 0, Vec::new(), 0);
+    let mut facts = ContainerFacts::default();
     while at < len {
         let Some((kind, header_len, size)) = box_header(bytes.get(at, 16)?) else { break };
         let is_next = kind == *b"ftyp" && at > start && (movie.is_some() || media_bytes > 0);
@@ -41,8 +45,16 @@ pub(super) fn scan(bytes: &mut Bytes, start: u64) -> Result<Part, DecodeError> {
         if is_last && size != u64::MAX && !BOXES.contains(&&kind) {
             break;
         }
+        if facts.boxes.len() < LISTED_MAX {
+            let size = if size == u64::MAX { end - at } else { size };
+            facts.boxes.push(BoxFacts { kind: printable(&kind), start: at, size });
+        }
         missing = if size == u64::MAX { 0 } else { at.saturating_add(size).saturating_sub(len) };
         match &kind {
+            b"ftyp" if facts.brands.is_empty() => {
+                let body = (end - at).saturating_sub(header_len).min(4 * LISTED_MAX as u64);
+                facts.brands = brands(bytes.get(at + header_len, body as usize)?);
+            }
             b"moov" => {
                 let body = (end - at).saturating_sub(header_len).min(MOOV_BYTES_MAX);
                 movie = Some(Movie::parse(bytes.get(at + header_len, body as usize)?));
@@ -66,6 +78,7 @@ pub(super) fn scan(bytes: &mut Bytes, start: u64) -> Result<Part, DecodeError> {
     }
     part.has_index = true;
     part.stated_tracks = movie.stated_tracks();
+    part.facts = movie.facts(facts);
     part.rules = Box::new(movie);
     Ok(part)
 }
@@ -78,20 +91,26 @@ fn exact_size(at: u64, header_len: u64, size: u64) -> Option<(u64, Vec<u8>)> {
     u32::try_from(size).ok().map(|size| (at, size.to_be_bytes().to_vec()))
 }
 
+/// The major brand, and those that the file is compatible with.
+fn brands(ftyp: &[u8]) -> Vec<String> {
+    // The second field is a version.
+    let fields = ftyp.chunks_exact(4).enumerate().filter(|(at, _)| *at != 1);
+    fields.map(|(_, brand)| printable(brand)).collect()
+}
+
 /// Contents of the `moov` box other than the sample tables.
 #[derive(Debug, Default)]
 struct Movie {
-    timescale: u32,
-    creation_s: u64,
+    header: Header,
     tracks: Vec<Track>,
 }
 
 #[derive(Debug, Default)]
 struct Track {
     id: u32,
-    timescale: u32,
-    /// Length in the track's timescale.
-    duration: u64,
+    /// Times of the track header.
+    header: HeaderTimes,
+    media: Header,
     /// Kind of the track (`soun`, `vide`).
     handler: [u8; 4],
     /// Kind of its samples (`mp4a`, `samr`).
@@ -115,7 +134,7 @@ impl Movie {
         let stated = |track: &Track| StatedTrack {
             id: track.id,
             codec: codec_name(&track.sample_entry),
-            duration_s: (track.timescale > 0).then(|| track.duration as f64 / f64::from(track.timescale)),
+            duration_s: (track.media.timescale > 0).then(|| track.media.times.duration_s.unwrap_or(0.0)),
         };
         self.tracks.iter().filter(is_sound).map(stated).collect()
     }
@@ -124,15 +143,29 @@ impl Movie {
         let mut movie = Self::default();
         for (kind, body) in Boxes(moov) {
             match &kind {
-                b"mvhd" => {
-                    let times = Times::parse(body);
-                    (movie.creation_s, movie.timescale) = (times.creation_s, times.timescale);
-                }
+                b"mvhd" => movie.header = Header::parse(body),
                 b"trak" => movie.tracks.push(Track::parse(body)),
                 _ => {}
             }
         }
         movie
+    }
+
+    /// Adds what the movie and its tracks state.
+    fn facts(&self, facts: ContainerFacts) -> ContainerFacts {
+        let edit = |track: &Track, edit: &RawEdit| {
+            let start = u64::try_from(edit.media_time).ok();
+            let media_start_s = start.and_then(|start| seconds(start, track.media.timescale));
+            Some(EditFacts { duration_s: seconds(edit.duration, self.header.timescale)?, media_start_s })
+        };
+        let track = |track: &Track| TrackFacts {
+            handler: printable(&track.handler),
+            header: track.header,
+            media: track.media.times,
+            edits: track.edits.iter().take(LISTED_MAX).filter_map(|raw| edit(track, raw)).collect(),
+        };
+        let tracks = self.tracks.iter().take(LISTED_MAX).map(track).collect();
+        ContainerFacts { movie: Some(self.header.times), tracks, ..facts }
     }
 
     /// Edit list of a track in frames at `rate_hz`; empty if there is none. `media_frames` is the length of the media
@@ -142,14 +175,15 @@ impl Movie {
     /// The list cannot be applied in one pass: other speed, jumps back, or a pause of more than a day.
     fn edits(&self, track: u32, rate_hz: u32, media_frames: Option<u64>) -> Result<Vec<Edit>, DecodeError> {
         let Some(track) = self.tracks.iter().find(|t| t.id == track) else { return Ok(Vec::new()) };
-        if self.timescale == 0 || track.timescale == 0 {
+        let (timescale, media_timescale) = (self.header.timescale, track.media.timescale);
+        if timescale == 0 || media_timescale == 0 {
             return Ok(Vec::new());
         }
-        let tick = frames(1, rate_hz, self.timescale) + 1;
+        let tick = frames(1, rate_hz, timescale) + 1;
         let mut edits = Vec::new();
         let mut last_end = 0;
         for edit in &track.edits {
-            let length = frames(edit.duration, rate_hz, self.timescale);
+            let length = frames(edit.duration, rate_hz, timescale);
             if edit.rate != 0x1_0000 && edit.media_time >= 0 {
                 return Err(DecodeError::UnsupportedEditList("an edit is played at another speed, or is a still"));
             }
@@ -160,7 +194,7 @@ impl Movie {
                 edits.push(Edit::Silence(length));
                 continue;
             };
-            let start = frames(media_time, rate_hz, track.timescale);
+            let start = frames(media_time, rate_hz, media_timescale);
             if start < last_end {
                 return Err(DecodeError::UnsupportedEditList("its edits jump back in the media"));
             }
@@ -174,7 +208,7 @@ impl Movie {
 
 impl PlaybackRules for Movie {
     fn creation_time(&self) -> Option<String> {
-        (self.creation_s != 0).then(|| super::rfc3339(self.creation_s as i64 - EPOCH_1904_S))
+        self.header.times.created_s.map(super::rfc3339)
     }
 
     fn timing(&self, track: &AudioTrack<'_>) -> Result<TrimRules, DecodeError> {
@@ -202,7 +236,10 @@ impl Track {
         let mut track = Self::default();
         for (kind, body) in Boxes(trak) {
             match &kind {
-                b"tkhd" => track.id = read_u32(body, if body.first() == Some(&1) { 20 } else { 12 }).unwrap_or(0),
+                b"tkhd" => {
+                    track.id = read_u32(body, if is_long(body) { 20 } else { 12 }).unwrap_or(0);
+                    track.header = times(body);
+                }
                 b"edts" => {
                     for (_, list) in Boxes(body).filter(|(kind, _)| kind == b"elst") {
                         track.edits = parse_edit_list(list).unwrap_or_default();
@@ -221,12 +258,7 @@ impl Track {
 
     fn read_media(&mut self, kind: &[u8; 4], body: &[u8]) {
         match kind {
-            b"mdhd" => {
-                let long = body.first() == Some(&1);
-                self.timescale = Times::parse(body).timescale;
-                let duration = if long { read_u64(body, 24) } else { read_u32(body, 16).map(u64::from) };
-                self.duration = duration.filter(|&duration| duration != u64::from(u32::MAX)).unwrap_or(0);
-            }
+            b"mdhd" => self.media = Header::parse(body),
             b"hdlr" => self.handler = read_4(body, 8),
             b"minf" => {
                 let tables = Boxes(body).filter(|(kind, _)| kind == b"stbl").flat_map(|(_, stbl)| Boxes(stbl));
@@ -248,23 +280,45 @@ fn codec_name(sample_entry: &[u8; 4]) -> String {
 }
 
 /// Fields that `mvhd` and `mdhd` share.
-#[derive(Default)]
-struct Times {
-    creation_s: u64,
+#[derive(Debug, Default)]
+struct Header {
     timescale: u32,
+    times: HeaderTimes,
 }
 
-impl Times {
+impl Header {
     fn parse(body: &[u8]) -> Self {
-        let long = body.first() == Some(&1);
-        let creation_s = if long { read_u64(body, 4) } else { read_u32(body, 4).map(u64::from) };
-        let timescale = read_u32(body, if long { 20 } else { 12 });
-        Self { creation_s: creation_s.unwrap_or(0), timescale: timescale.unwrap_or(0) }
+        let long = is_long(body);
+        let timescale = read_u32(body, if long { 20 } else { 12 }).unwrap_or(0);
+        let duration = if long { read_u64(body, 24) } else { read_u32(body, 16).map(u64::from) };
+        let unknown = if long { u64::MAX } else { u64::from(u32::MAX) };
+        let duration_s = duration.filter(|ticks| *ticks != unknown).and_then(|ticks| seconds(ticks, timescale));
+        Self { timescale, times: HeaderTimes { duration_s, ..times(body) } }
     }
 }
 
+/// When `mvhd`, `tkhd` or `mdhd` states that it was created and changed.
+fn times(body: &[u8]) -> HeaderTimes {
+    let long = is_long(body);
+    let time = |number: usize| {
+        let ticks = if long { read_u64(body, 4 + 8 * number) } else { read_u32(body, 4 + 4 * number).map(u64::from) };
+        ticks.filter(|ticks| *ticks != 0).and_then(|ticks| i64::try_from(ticks).ok()).map(|s| s - EPOCH_1904_S)
+    };
+    HeaderTimes { created_s: time(0), modified_s: time(1), duration_s: None }
+}
+
+/// Whether a box has version 1, with fields of 64 bits.
+fn is_long(body: &[u8]) -> bool {
+    body.first() == Some(&1)
+}
+
+/// Ticks of a timescale in seconds; `None` without a timescale.
+fn seconds(ticks: u64, timescale: u32) -> Option<f64> {
+    (timescale > 0).then(|| ticks as f64 / f64::from(timescale))
+}
+
 fn parse_edit_list(body: &[u8]) -> Option<Vec<RawEdit>> {
-    let long = *body.first()? == 1;
+    let long = is_long(body);
     let count = read_u32(body, 4)? as usize;
     let entry = if long { 20 } else { 12 };
     body.get(8..)?
@@ -312,6 +366,11 @@ impl<'a> Iterator for Boxes<'a> {
     }
 }
 
+/// The type of a box, with other bytes than printable ASCII as `?`.
+fn printable(kind: &[u8]) -> String {
+    kind.iter().map(|byte| if (32..127).contains(byte) { char::from(*byte) } else { '?' }).collect()
+}
+
 fn read_u32(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..at + 4)?.try_into().ok().map(u32::from_be_bytes)
 }
@@ -331,9 +390,13 @@ mod tests {
     fn movie(edits: &[(u64, i64, u32)]) -> Movie {
         let edits = edits.iter().map(|&(duration, media_time, rate)| RawEdit { duration, media_time, rate }).collect();
         Movie {
-            timescale: 1_000,
-            creation_s: 0,
-            tracks: vec![Track { id: 7, timescale: 44_100, edits, ..Track::default() }],
+            header: Header { timescale: 1_000, ..Header::default() },
+            tracks: vec![Track {
+                id: 7,
+                media: Header { timescale: 44_100, ..Header::default() },
+                edits,
+                ..Track::default()
+            }],
         }
     }
 
@@ -353,6 +416,55 @@ mod tests {
             &[(u64::MAX, -1, 0x1_0000)],
         ] {
             assert!(movie(edits).edits(7, 44_100, None).is_err(), "{edits:?}");
+        }
+    }
+
+    fn box_of(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
+        [&(body.len() as u32 + 8).to_be_bytes()[..], kind, body].concat()
+    }
+
+    fn words(values: &[u32]) -> Vec<u8> {
+        values.iter().flat_map(|value| value.to_be_bytes()).collect()
+    }
+
+    /// A movie of a minute whose track was created an hour before it, and begins with half a second of silence.
+    fn moov(created: u32) -> Vec<u8> {
+        let mvhd = box_of(b"mvhd", &words(&[0, created, created, 1_000, 60_000]));
+        let tkhd = box_of(b"tkhd", &words(&[0, created - 3_600, created, 1, 0, 60_000]));
+        let elst = box_of(b"elst", &words(&[0, 2, 500, u32::MAX, 0x1_0000, 59_500, 1_024, 0x1_0000]));
+        let mdhd = box_of(b"mdhd", &words(&[0, created - 3_600, 0, 16_000, 960_000]));
+        let hdlr = box_of(b"hdlr", &[&words(&[0, 0])[..], b"soun"].concat());
+        let mdia = box_of(b"mdia", &[mdhd, hdlr].concat());
+        [mvhd, box_of(b"trak", &[tkhd, box_of(b"edts", &elst), mdia].concat())].concat()
+    }
+
+    #[test]
+    fn movie_states_its_times_and_edits() {
+        let facts = Movie::parse(&moov(3_000_000_000)).facts(ContainerFacts::default());
+        let created_s = 3_000_000_000 - EPOCH_1904_S;
+        let times = |created_s, modified_s, duration_s| HeaderTimes { created_s, modified_s, duration_s };
+        assert_eq!(facts.movie, Some(times(Some(created_s), Some(created_s), Some(60.0))));
+        let track = &facts.tracks[0];
+        assert_eq!(track.handler, "soun");
+        assert_eq!(track.header, times(Some(created_s - 3_600), Some(created_s), None));
+        assert_eq!(track.media, times(Some(created_s - 3_600), None, Some(60.0)));
+        let edit = |duration_s, media_start_s| EditFacts { duration_s, media_start_s };
+        assert_eq!(track.edits, [edit(0.5, None), edit(59.5, Some(0.064))]);
+    }
+
+    #[test]
+    fn movie_survives_cut_and_altered_boxes() {
+        let whole = moov(3_000_000_000);
+        let facts = |bytes: &[u8]| Movie::parse(bytes).facts(ContainerFacts::default());
+        for length in 0..whole.len() {
+            assert!(facts(&whole[..length]).tracks.len() <= 1);
+        }
+        for at in 0..whole.len() {
+            for value in [0, 1, 0xff] {
+                let mut altered = whole.clone();
+                altered[at] = value;
+                assert!(facts(&altered).tracks.len() <= 1);
+            }
         }
     }
 }

@@ -44,8 +44,10 @@ pub(super) fn read_header(bytes: &[u8]) -> Option<FrameHeader> {
 }
 
 /// What the first frame of a stream states about it, if it is not sound.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct StreamInfo {
+    /// The encoder that it names (`LAME3.100`, `Lavf`).
+    pub(super) encoder: Option<String>,
     /// Number of frames of the codec, without this one.
     pub(super) frames: Option<u64>,
     /// Samples to remove at the start of the decoder's output.
@@ -76,9 +78,20 @@ impl StreamInfo {
         let frames = if has(1) { number(at + 8) } else { None };
         let size_of = |flag, size| if has(flag) { size } else { 0 };
         let lame = at + 8 + size_of(1, 4) + size_of(2, 4) + size_of(4, 100) + size_of(8, 4);
-        let (delay, padding) = lame_delays(frame.get(lame..).unwrap_or_default()).unwrap_or((0, 0));
-        Some(Self { frames: frames.filter(|&frames| frames > 0), delay, padding })
+        let extension = frame.get(lame..).unwrap_or_default();
+        let (delay, padding) = lame_delays(extension).unwrap_or((0, 0));
+        Some(Self { encoder: encoder(extension), frames: frames.filter(|&frames| frames > 0), delay, padding })
     }
+}
+
+/// The encoder's name, which is padded to nine bytes.
+fn encoder(extension: &[u8]) -> Option<String> {
+    let name = extension.get(..9)?.split(|byte| *byte == 0).next()?;
+    let name = name.trim_ascii();
+    let is_name = name.len() >= 4
+        && name.iter().take(4).all(u8::is_ascii_alphabetic)
+        && name.iter().all(|byte| (0x20..0x7f).contains(byte));
+    is_name.then(|| String::from_utf8_lossy(name).into_owned())
 }
 
 /// Samples to remove at start and end, from the extension that LAME and Lavc write.
@@ -122,7 +135,8 @@ mod tests {
         frame[32] = 77;
         frame[33..37].copy_from_slice(b"LAME");
         frame[54..57].copy_from_slice(&[0x24, 0x05, 0x00]);
-        let info = StreamInfo { frames: Some(77), delay: 576 + 529, padding: 1280 - 529 };
+        let encoder = Some("LAME".to_owned());
+        let info = StreamInfo { encoder, frames: Some(77), delay: 576 + 529, padding: 1280 - 529 };
         assert_eq!(StreamInfo::of_frame(&frame), Some(info));
         frame[32] = 0;
         assert_eq!(StreamInfo::of_frame(&frame).unwrap().frames, None, "a placeholder that was never filled in");

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use stage_core::WarningKind;
+use stage_core::container::Mp3Header;
 use symphonia::core::codecs::CodecParameters;
 use symphonia::core::codecs::audio::AudioCodecParameters;
 use symphonia::core::formats::Track;
@@ -148,6 +149,8 @@ impl Found {
         let mut part = Part::new(bytes, demux, Payload::Bytes(self.bytes));
         let seconds = |samples: u64| samples as f64 / f64::from(first.rate_hz);
         self.compare_with_header(&mut part, &first);
+        let header = self.info.clone().map(|info| Mp3Header { encoder: info.encoder, frames: info.frames });
+        part.facts.mp3_header = header;
         if self.junk > 0 {
             let Self { junk, junk_bytes, .. } = self;
             part.left_out_bytes = junk_bytes;
@@ -167,7 +170,7 @@ impl Found {
     /// Compares the length that the first frame states with the frames that were found, and sets what is played.
     fn compare_with_header(&self, part: &mut Part, first: &FrameHeader) {
         let all = self.samples + self.lost_samples;
-        let Some(info) = self.info else {
+        let Some(info) = &self.info else {
             part.rules = Box::new(Interval { start: 0, end: u64::MAX });
             return;
         };

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use stage_core::container::ContainerFacts;
 use stage_core::{DecodeWarning, FileAccount, TrackAccount, WarningKind};
 
 use super::arguments;
@@ -85,7 +86,7 @@ pub(super) fn decode(
     let collected = sink.finish()?;
     let decoded = stream.finish();
     compare(&plan, &listed, &decoded, &known.problems, &mut warnings)?;
-    warn_of_structure(file, &mut warnings);
+    let container_facts = container_facts(file, &mut warnings);
     let account = account(&plan, &header, &listed, &decoded, file, &mut warnings);
     let codec = account.tracks.iter().find(|track| !track.channels.is_empty()).map(|track| track.codec.clone());
     let codec = codec.unwrap_or_default();
@@ -94,6 +95,7 @@ pub(super) fn decode(
         lossless: LOSSLESS.iter().any(|prefix| codec.starts_with(prefix)),
         codec,
         tags: header.tags,
+        container_facts,
         spec,
         trimmed: (0, 0),
         pcm_sha256: hash.finish().finish_hex(),
@@ -195,15 +197,17 @@ fn is_mostly_lost(listed: &TrackPackets, track: &DecodedTrack) -> bool {
 }
 
 /// Adds what the scan of the container finds, for containers that are known: pages that are missing, a file that is cut, and
-/// recordings that were joined.
-fn warn_of_structure(file: &Arc<InputFile>, warnings: &mut Vec<DecodeWarning>) {
-    let Ok(layout) = Layout::scan(file) else { return };
+/// recordings that were joined. Returns what the container states about its own making.
+fn container_facts(file: &Arc<InputFile>, warnings: &mut Vec<DecodeWarning>) -> ContainerFacts {
+    let Ok(layout) = Layout::scan(file) else { return ContainerFacts::default() };
+    let facts = layout.parts[0].facts.clone();
     warnings.extend(layout.parts.iter().flat_map(|part| part.warnings.clone()));
     warnings.extend(layout.warnings);
     if layout.parts.len() > 1 {
         let message = format!("the file holds {} recordings, one after the other", layout.parts.len());
         warnings.push(DecodeWarning::new(WarningKind::Header, message));
     }
+    facts
 }
 
 /// Length of the packets with sound, in seconds.

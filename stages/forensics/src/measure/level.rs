@@ -10,6 +10,9 @@ use stage_core::{Measured, PipelineError, Recording, Span};
 
 use super::{Channel, Measure, NoSettings};
 
+/// Samples that are added up at once, and side by side.
+const BLOCK: usize = 256;
+const LANES: usize = 16;
 /// Minimum magnitude of a clipped sample.
 const CLIPPED: f32 = 0.999;
 /// Minimum number of consecutive clipped samples that counts as clipping.
@@ -88,6 +91,45 @@ impl Runs {
     }
 }
 
+/// Sums over a block.
+struct Totals {
+    sum: f64,
+    squares: f64,
+    minimum: f32,
+    maximum: f32,
+    zeros: u32,
+}
+
+impl Totals {
+    #[inline(always)]
+    fn of(block: &[f32]) -> Self {
+        let (mut sums, mut squares) = ([0.0f64; LANES], [0.0f64; LANES]);
+        let (mut minima, mut maxima, mut zeros) = ([f32::INFINITY; LANES], [f32::NEG_INFINITY; LANES], [0u32; LANES]);
+        let mut add = |lane: usize, sample: f32| {
+            let precise = f64::from(sample);
+            sums[lane] += precise;
+            squares[lane] += precise * precise;
+            minima[lane] = if sample < minima[lane] { sample } else { minima[lane] };
+            maxima[lane] = if sample > maxima[lane] { sample } else { maxima[lane] };
+            zeros[lane] += u32::from(sample == 0.0);
+        };
+        let (lanes, rest) = block.as_chunks::<LANES>();
+        for lanes in lanes {
+            for (lane, sample) in lanes.iter().enumerate() {
+                add(lane, *sample);
+            }
+        }
+        rest.iter().enumerate().for_each(|(lane, sample)| add(lane, *sample));
+        Self {
+            sum: sums.iter().sum(),
+            squares: squares.iter().sum(),
+            minimum: minima.into_iter().fold(f32::INFINITY, f32::min),
+            maximum: maxima.into_iter().fold(f32::NEG_INFINITY, f32::max),
+            zeros: zeros.iter().sum(),
+        }
+    }
+}
+
 impl Measure for Level {
     const NAME: &'static str = "level";
     const DESCRIPTION: &'static str = "Level and quality of the signal.";
@@ -99,13 +141,8 @@ impl Measure for Level {
     }
 
     fn add(&mut self, samples: &[f32]) {
-        for &sample in samples {
-            self.sum += f64::from(sample);
-            self.squares += f64::from(sample) * f64::from(sample);
-            self.minimum = self.minimum.min(sample);
-            self.maximum = self.maximum.max(sample);
-            self.clipped.add(sample.abs() >= CLIPPED);
-            self.silent.add(sample == 0.0);
+        for block in samples.chunks(BLOCK) {
+            self.add_block(block);
         }
         self.add_speech(samples);
         self.frames += samples.len() as u64;
@@ -134,6 +171,24 @@ impl Level {
             speech_squares: 0.0,
             clipped: Runs::new(CLIPPED_RUN),
             silent: Runs::new(sample(SILENT_RUN_S)),
+        }
+    }
+
+    fn add_block(&mut self, block: &[f32]) {
+        let totals = dsp::vectorized(|| Totals::of(block));
+        self.sum += totals.sum;
+        self.squares += totals.squares;
+        self.minimum = self.minimum.min(totals.minimum);
+        self.maximum = self.maximum.max(totals.maximum);
+        if totals.maximum.max(-totals.minimum) < CLIPPED {
+            self.clipped.end();
+        } else {
+            block.iter().for_each(|sample| self.clipped.add(sample.abs() >= CLIPPED));
+        }
+        if totals.zeros == 0 {
+            self.silent.end();
+        } else {
+            block.iter().for_each(|sample| self.silent.add(*sample == 0.0));
         }
     }
 

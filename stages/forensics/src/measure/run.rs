@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
 use std::sync::OnceLock;
 
+use authenticity::{AuthenticityRecord, Examiner, Plane};
 use serde_json::{Map, Value};
 use stage_core::forensics::ChannelRecord;
-use stage_core::{ErrorCode, PipelineError, Span};
+use stage_core::{ErrorCode, Pcm, PipelineError, Span};
 
 use super::{Channel, F0Track, Measure, Measures};
 use crate::ForensicInput;
@@ -82,6 +84,20 @@ pub(crate) struct MeasuredChannels {
     pub(crate) records: Vec<ChannelRecord>,
     /// The F0 track of each channel, for drawings.
     pub(crate) f0: Vec<F0Track>,
+    /// Traces of editing.
+    pub(crate) authenticity: AuthenticityRecord,
+}
+
+/// The samples of a channel at 16 kHz.
+struct ChannelPlane<'a> {
+    pcm: &'a Pcm,
+    channel: u16,
+}
+
+impl Plane for ChannelPlane<'_> {
+    fn read(&self, start: u64, len: usize) -> io::Result<Vec<f32>> {
+        self.pcm.read(self.channel.into(), start, len)
+    }
 }
 
 /// The time that each measure takes, by a clock of the caller.
@@ -111,7 +127,10 @@ impl<'a> Stopwatch<'a> {
     }
 }
 
-/// Measures all channels of a recording.
+/// Name of the examination for traces of editing, for benchmarks.
+const AUTHENTICITY: &str = "authenticity";
+
+/// Measures all channels of a recording, and examines them for traces of editing.
 ///
 /// # Errors
 /// The error of decode, if the samples cannot be read again or the file has changed since it was decoded
@@ -131,15 +150,18 @@ pub(crate) fn measure_channels(
     let names: Vec<&'static str> = measures.0.iter().map(|measure| measure.name()).collect();
     let mut running: Vec<Vec<_>> =
         channels.iter().map(|channel| measures.0.iter().map(|measure| measure.begin(channel)).collect()).collect();
+    let mut examiners: Vec<Examiner> =
+        channels.iter().map(|_| Examiner::new(native_rate_hz, &input.recording.codec)).collect();
     let mut samples = Vec::new();
     for packet in reader {
         let packet = packet?;
-        for (channel, measures) in channels.iter().zip(&mut running) {
+        for ((channel, measures), examiner) in channels.iter().zip(&mut running).zip(&mut examiners) {
             samples.clear();
             samples.extend(packet.channel(channel.number.into()));
             for (name, measure) in names.iter().zip(measures) {
                 stopwatch.time(name, || measure.add(&samples));
             }
+            stopwatch.time(AUTHENTICITY, || examiner.add(&samples));
         }
     }
     let mut finish = |(channel, running): (&Channel<'_>, Vec<Box<dyn Running + '_>>)| {
@@ -150,5 +172,15 @@ pub(crate) fn measure_channels(
         Ok(ChannelRecord { channel: channel.number, measures })
     };
     let records = channels.iter().zip(running).map(&mut finish).collect::<Result<_, PipelineError>>()?;
-    Ok(MeasuredChannels { records, f0: f0.into_iter().filter_map(OnceLock::into_inner).collect() })
+    let examine = |(channel, examiner): (&Channel<'_>, Examiner)| {
+        let plane = ChannelPlane { pcm: input.pcm, channel: channel.number };
+        stopwatch.time(AUTHENTICITY, || examiner.finish(&plane))
+    };
+    let cues = channels.iter().zip(examiners).map(examine).collect::<Result<Vec<_>, _>>();
+    let cues = cues.map_err(|error| PipelineError::samples_unreadable(NAME, &error))?;
+    Ok(MeasuredChannels {
+        records,
+        f0: f0.into_iter().filter_map(OnceLock::into_inner).collect(),
+        authenticity: authenticity::record(native_rate_hz, &input.recording.codec, input.recording.duration_s, &cues),
+    })
 }

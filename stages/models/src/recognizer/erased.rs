@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stage_core::{Flow, PhoneEmissions, Window};
 
-use super::{Pass, Recognizer, SpeechModel, TypedRecognizer, WindowAudio, WindowText};
+use super::{Pass, Recognizer, SpeechModel, TranscribeConfig, TypedRecognizer, WindowAudio, WindowText};
 use crate::ModelError;
 
 /// The prepared input of one decode pass.
@@ -96,9 +96,13 @@ impl<U: Send + Sync + 'static, O: Serialize> Flow<U, O> for TypedFlow<'_> {
     }
 }
 
-impl<T: TypedRecognizer> Recognizer for T {
+impl<T: TypedRecognizer + 'static> Recognizer for T {
     fn model(&self) -> &dyn SpeechModel {
         TypedRecognizer::model(self)
+    }
+
+    fn with_config(&self, config: TranscribeConfig) -> Result<Box<dyn Recognizer>, ModelError> {
+        Ok(Box::new(TypedRecognizer::with_config(self, config)?))
     }
 
     fn settings(&self) -> Value {

@@ -84,6 +84,14 @@ pub trait TypedRecognizer: Debug + Send + Sync {
     /// The model.
     fn model(&self) -> &dyn SpeechModel;
 
+    /// A recognizer with other settings that shares the weights, whether they are loaded before or after.
+    ///
+    /// # Errors
+    /// As [`SpeechModel::recognizer`].
+    fn with_config(&self, config: TranscribeConfig) -> Result<Self, ModelError>
+    where
+        Self: Sized;
+
     /// The settings that the model reads, for the fingerprint. The device is not among them.
     fn settings(&self) -> Value;
 
@@ -126,6 +134,12 @@ pub trait TypedRecognizer: Debug + Send + Sync {
 pub trait Recognizer: Debug + Send + Sync {
     /// See [`TypedRecognizer::model`].
     fn model(&self) -> &dyn SpeechModel;
+
+    /// See [`TypedRecognizer::with_config`].
+    ///
+    /// # Errors
+    /// See [`TypedRecognizer::with_config`].
+    fn with_config(&self, config: TranscribeConfig) -> Result<Box<dyn Recognizer>, ModelError>;
 
     /// See [`TypedRecognizer::settings`].
     fn settings(&self) -> Value;

@@ -5,13 +5,86 @@ use std::fmt;
 use ebur128::{EbuR128, Mode};
 use stage_core::Measured;
 
+const UNSUPPORTED: &str = "the meter does not support the sample rate";
+
 /// Quieter blocks are gated out (ITU-R BS.1770-4), in LUFS.
 const GATE_LUFS: f64 = -70.0;
+
+/// Samples that the meter of the true peak gets at once, and those before them that its filter needs (12, of which 24 are
+/// enough).
+const BLOCK: usize = 256;
+const BEFORE: usize = 24;
+/// No interpolated value is this much larger than the samples around it: the magnitudes of the filter's taps add up to
+/// less.
+const LARGEST_GAIN: f64 = 2.5;
 
 /// A meter of one channel.
 pub(super) struct Loudness {
     /// `None` if the meter does not support the sample rate.
     meter: Option<EbuR128>,
+    true_peak: TruePeak,
+}
+
+/// Measures the true peak where it can be larger than before.
+struct TruePeak {
+    /// `None` if the meter does not support the sample rate.
+    meter: Option<EbuR128>,
+    /// The last samples, and whether the meter has them.
+    before: [f32; BEFORE],
+    is_fed: bool,
+    peak: f64,
+}
+
+impl TruePeak {
+    fn new(rate_hz: u32) -> Self {
+        let meter = EbuR128::new(1, rate_hz, Mode::TRUE_PEAK).ok();
+        Self { meter, before: [0.0; BEFORE], is_fed: true, peak: 0.0 }
+    }
+
+    fn add(&mut self, samples: &[f32]) {
+        for block in samples.chunks(BLOCK) {
+            let largest = |samples: &[f32]| dsp::vectorized(|| largest(samples));
+            let bound = LARGEST_GAIN * f64::from(largest(block).max(largest(&self.before)));
+            let is_needed = bound > self.peak;
+            if is_needed && let Some(peak) = self.peak_of(block) {
+                self.peak = self.peak.max(peak);
+            }
+            self.is_fed = is_needed;
+            self.before.rotate_left(block.len().min(BEFORE));
+            let last = &block[block.len().saturating_sub(BEFORE)..];
+            self.before[BEFORE - last.len()..].copy_from_slice(last);
+        }
+    }
+
+    fn peak_of(&mut self, block: &[f32]) -> Option<f64> {
+        let meter = self.meter.as_mut()?;
+        if !self.is_fed {
+            meter.add_frames_f32(&self.before).ok()?;
+        }
+        meter.add_frames_f32(block).ok()?;
+        meter.prev_true_peak(0).ok()
+    }
+
+    fn finish(self) -> Measured {
+        let reason = match self.meter {
+            None => UNSUPPORTED,
+            Some(_) => "exact digital silence has no level",
+        };
+        Measured::from_option((self.peak > 0.0).then(|| dsp::dbfs(self.peak)), reason)
+    }
+}
+
+#[inline(always)]
+fn largest(samples: &[f32]) -> f32 {
+    let (lanes, rest) = samples.as_chunks::<16>();
+    let larger = |a: f32, b: f32| if a > b { a } else { b };
+    let mut most = [0.0f32; 16];
+    for lanes in lanes {
+        for (most, x) in most.iter_mut().zip(lanes) {
+            *most = larger(*most, x.abs());
+        }
+    }
+    most.iter().copied().chain(rest.iter().map(|x| x.abs())).fold(0.0, larger)
 }
 
 impl fmt::Debug for Loudness {
@@ -22,10 +95,11 @@ impl fmt::Debug for Loudness {
 
 impl Loudness {
     pub(super) fn new(rate_hz: u32) -> Self {
-        Self { meter: EbuR128::new(1, rate_hz, Mode::I | Mode::TRUE_PEAK).ok() }
+        Self { meter: EbuR128::new(1, rate_hz, Mode::I).ok(), true_peak: TruePeak::new(rate_hz) }
     }
 
     pub(super) fn add(&mut self, samples: &[f32]) {
+        self.true_peak.add(samples);
         if let Some(meter) = &mut self.meter
             && meter.add_frames_f32(samples).is_err()
         {
@@ -35,16 +109,12 @@ impl Loudness {
 
     /// Loudness in LUFS and true peak in dBTP.
     pub(super) fn finish(self) -> (Measured, Measured) {
+        let true_peak = self.true_peak.finish();
         let Some(meter) = self.meter else {
-            let missing = || Measured::missing("the meter does not support the sample rate");
-            return (missing(), missing());
+            return (Measured::missing(UNSUPPORTED), true_peak);
         };
         let loudness = meter.loudness_global().ok().filter(|lufs| lufs.is_finite() && *lufs > GATE_LUFS);
-        let peak = meter.true_peak(0).ok().filter(|peak| *peak > 0.0);
-        (
-            Measured::from_option(loudness, "no block of 400 ms is louder than -70 LUFS"),
-            Measured::from_option(peak.map(dsp::dbfs), "exact digital silence has no level"),
-        )
+        (Measured::from_option(loudness, "no block of 400 ms is louder than -70 LUFS"), true_peak)
     }
 }
 
@@ -75,6 +145,40 @@ mod tests {
     fn true_peak_is_found_between_samples() {
         let (_, peak) = of_sine(12_000.0, 1.0, 48_000);
         assert!(peak.value.unwrap().abs() < 0.3, "{peak:?}; the samples peak at -3 dBFS");
+    }
+
+    /// The whole signal in one meter.
+    fn true_peak_of_all(samples: &[f32], rate_hz: u32) -> f64 {
+        let mut meter = EbuR128::new(1, rate_hz, Mode::TRUE_PEAK).unwrap();
+        meter.add_frames_f32(samples).unwrap();
+        dsp::dbfs(meter.true_peak(0).unwrap())
+    }
+
+    #[test]
+    fn true_peak_is_that_of_a_meter_of_all_samples() {
+        let mut random = testkit::Random(3);
+        for rate_hz in [8_000, 48_000, 96_000] {
+            // Noise whose level rises and falls, so that parts are left out.
+            let level = |n: usize| 0.5 + 0.45 * (n as f32 * 0.0007).sin();
+            let noise = random.noise(60_000, 1.0);
+            let samples: Vec<f32> = noise.iter().enumerate().map(|(n, x)| x * level(n)).collect();
+            let mut meter = TruePeak::new(rate_hz);
+            samples.chunks(1_000).for_each(|block| meter.add(block));
+            assert_eq!(meter.finish().value, Some(true_peak_of_all(&samples, rate_hz)), "{rate_hz}");
+        }
+    }
+
+    /// The signal whose signs are those of the taps has the largest gain.
+    #[test]
+    fn gain_of_the_true_peak_is_below_its_bound() {
+        for rate_hz in [8_000, 48_000, 96_000] {
+            let alternating = |side: i32| move |n: i32| if (n < side) ^ (n % 2 == 0) { 1.0 } else { -1.0 };
+            for side in 40..44 {
+                let samples: Vec<f32> = (0..80).map(alternating(side)).collect();
+                let gain = 10.0_f64.powf(true_peak_of_all(&samples, rate_hz) / 20.0);
+                assert!((1.2..LARGEST_GAIN).contains(&gain), "{rate_hz}: {gain}");
+            }
+        }
     }
 
     #[test]

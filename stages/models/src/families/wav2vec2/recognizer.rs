@@ -1,6 +1,6 @@
 //! Wav2Vec2 as a recognizer: greedy text, timed by the frames of its emissions.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -49,9 +49,9 @@ impl From<&TranscribeConfig> for Settings {
 /// weights.
 #[derive(Debug)]
 pub struct Wav2Vec2Recognizer {
-    model: Wav2Vec2Files,
+    model: Arc<Wav2Vec2Files>,
     config: Settings,
-    network: OnceLock<Wav2Vec2>,
+    network: Arc<OnceLock<Wav2Vec2>>,
 }
 
 /// The samples of a window and their levels.
@@ -83,8 +83,7 @@ struct Diagnostics {
 
 impl Wav2Vec2Recognizer {
     pub(super) fn new(model: Wav2Vec2Files, config: &TranscribeConfig, compute: Compute) -> Result<Self, ModelError> {
-        config.check()?;
-        config.check_reads(&model)?;
+        check(&model, config)?;
         if compute.device == DeviceChoice::Cuda {
             let expected = "this model computes on CPUs: choose --devices cpu";
             return Err(ModelError::Setting { setting: "device".into(), value: "cuda".into(), expected });
@@ -94,7 +93,7 @@ impl Wav2Vec2Recognizer {
             let expected = "this model computes in f32";
             return Err(ModelError::Setting { setting: "precision".into(), value, expected });
         }
-        Ok(Self { model, config: config.into(), network: OnceLock::new() })
+        Ok(Self { model: Arc::new(model), config: config.into(), network: Arc::default() })
     }
 
     fn segment(&self, window: &Window, output: &Emissions) -> WindowText {
@@ -143,12 +142,23 @@ impl Wav2Vec2Recognizer {
     }
 }
 
+fn check(model: &Wav2Vec2Files, config: &TranscribeConfig) -> Result<(), ModelError> {
+    config.check()?;
+    config.check_reads(model)
+}
+
 impl TypedRecognizer for Wav2Vec2Recognizer {
     type Unit = Samples;
     type Output = Emissions;
 
     fn model(&self) -> &dyn SpeechModel {
-        &self.model
+        &*self.model
+    }
+
+    fn with_config(&self, config: TranscribeConfig) -> Result<Self, ModelError> {
+        check(&self.model, &config)?;
+        let (model, network) = (Arc::clone(&self.model), Arc::clone(&self.network));
+        Ok(Self { model, config: (&config).into(), network })
     }
 
     fn settings(&self) -> Value {

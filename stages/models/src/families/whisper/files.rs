@@ -1,5 +1,7 @@
 //! Finds the files of a Whisper model and checks that they are consistent.
 
+use std::sync::Arc;
+
 use stage_core::SAMPLE_RATE_HZ;
 
 use super::mel::HOP;
@@ -85,7 +87,7 @@ impl WhisperFiles {
     /// # Errors
     /// See [`SpeechModel::recognizer`].
     pub fn typed_recognizer(self, config: TranscribeConfig, compute: Compute) -> Result<WhisperRecognizer, ModelError> {
-        WhisperRecognizer::new(self, config, compute)
+        WhisperRecognizer::new(Arc::new(self), config, compute, Arc::default())
     }
 }
 

@@ -21,24 +21,30 @@ use crate::{
 /// Whisper with its settings. Creating it is cheap; [`TypedRecognizer::load`] loads the weights.
 #[derive(Debug)]
 pub struct WhisperRecognizer {
-    pub(super) model: WhisperFiles,
+    pub(super) model: Arc<WhisperFiles>,
     config: TranscribeConfig,
     compute: Compute,
     options: DecodingOptions,
     scheduler: WindowScheduler,
     mel: LogMel,
-    loaded: OnceLock<Loaded>,
+    /// Shared with the recognizers that were made [`with other settings`](TypedRecognizer::with_config).
+    loaded: Arc<OnceLock<Loaded>>,
 }
 
 /// The weights on the device.
 #[derive(Debug)]
-struct Loaded {
+pub(super) struct Loaded {
     network: Box<dyn Decode>,
     phone_head: Option<PhoneHead>,
 }
 
 impl WhisperRecognizer {
-    pub(super) fn new(model: WhisperFiles, config: TranscribeConfig, compute: Compute) -> Result<Self, ModelError> {
+    pub(super) fn new(
+        model: Arc<WhisperFiles>,
+        config: TranscribeConfig,
+        compute: Compute,
+        loaded: Arc<OnceLock<Loaded>>,
+    ) -> Result<Self, ModelError> {
         match compute.device {
             DeviceChoice::Cpu => compute.precision.cpu().map(drop),
             DeviceChoice::Cuda => compute.precision.gpu().map(drop),
@@ -50,7 +56,7 @@ impl WhisperRecognizer {
         let options = DecodingOptions::new(&model, &config)?;
         let scheduler = WindowScheduler::new(&model, &config)?;
         let mel = LogMel::new(model.config.num_mel_bins, model.config.mel_frames());
-        Ok(Self { model, config, compute, options, scheduler, mel, loaded: OnceLock::new() })
+        Ok(Self { model, config, compute, options, scheduler, mel, loaded })
     }
 
     /// Logits (`[tokens, vocabulary]`, f32) before each of the text tokens of a window (teacher forcing). The language
@@ -97,7 +103,11 @@ impl TypedRecognizer for WhisperRecognizer {
     type Output = Hypothesis;
 
     fn model(&self) -> &dyn SpeechModel {
-        &self.model
+        &*self.model
+    }
+
+    fn with_config(&self, config: TranscribeConfig) -> Result<Self, ModelError> {
+        Self::new(Arc::clone(&self.model), config, self.compute, Arc::clone(&self.loaded))
     }
 
     fn settings(&self) -> Value {

@@ -14,6 +14,8 @@ use crate::{ModelError, Pass, TranscribeConfig};
 #[derive(Debug)]
 pub(crate) struct WindowScheduler {
     config: TranscribeConfig,
+    /// The only language of the settings. A window states it, so that a recognizer with more languages can decode it.
+    language: Option<String>,
     initial: Vec<u32>,
     hotwords: Vec<u32>,
     /// Maximum number of prompt tokens before a window.
@@ -55,7 +57,12 @@ impl WindowScheduler {
         };
         let mut hotwords = encode(&config.hotwords)?;
         hotwords.truncate(limit);
-        Ok(Self { config: config.clone(), initial: encode(&config.initial_prompt)?, hotwords, prompt_limit: limit })
+        let language = match &config.languages[..] {
+            [only] => Some(only.clone()),
+            _ => None,
+        };
+        let initial = encode(&config.initial_prompt)?;
+        Ok(Self { config: config.clone(), language, initial, hotwords, prompt_limit: limit })
     }
 
     /// The first passes: of every window, or, if windows follow each other's text, of the first window of every
@@ -63,7 +70,7 @@ impl WindowScheduler {
     pub(crate) fn first(&self, windows: &[Window]) -> Vec<Pass> {
         let starts = |index: usize| index == 0 || windows[index - 1].channel != windows[index].channel;
         let first = (0..windows.len()).filter(|index| !self.config.condition_on_previous_text || starts(*index));
-        first.map(|window| Pass { window, language: None, prompt: self.prompt(&self.initial) }).collect()
+        first.map(|window| self.pass(window, &self.initial)).collect()
     }
 
     /// Replays the passes of these outputs.
@@ -140,9 +147,13 @@ impl WindowScheduler {
                 }
             }
             if let Some(&window) = chain.windows.get(chain.done) {
-                progress.next.push(Pass { window, language: None, prompt: self.prompt(&chain.history) });
+                progress.next.push(self.pass(window, &chain.history));
             }
         }
+    }
+
+    fn pass(&self, window: usize, text: &[u32]) -> Pass {
+        Pass { window, language: self.language.clone(), prompt: self.prompt(text) }
     }
 
     /// The hotwords, and as much of the end of `text` as fits.
@@ -162,7 +173,7 @@ mod tests {
 
     fn scheduler(condition_on_previous_text: bool) -> WindowScheduler {
         let config = TranscribeConfig { condition_on_previous_text, ..TranscribeConfig::default() };
-        WindowScheduler { config, initial: vec![1, 2], hotwords: vec![9], prompt_limit: 4 }
+        WindowScheduler { config, language: None, initial: vec![1, 2], hotwords: vec![9], prompt_limit: 4 }
     }
 
     fn windows(channels: &[u16]) -> Vec<Window> {
