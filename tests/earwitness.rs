@@ -91,6 +91,9 @@ mod reuse;
 mod review;
 #[path = "earwitness/running.rs"]
 mod running;
+#[cfg(feature = "serve")]
+#[path = "earwitness/serve.rs"]
+mod serve;
 #[path = "earwitness/sharing.rs"]
 mod sharing;
 #[path = "earwitness/signing.rs"]

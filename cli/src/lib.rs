@@ -85,6 +85,8 @@ mod process;
 mod redact;
 mod results;
 pub mod review;
+#[cfg(feature = "serve")]
+mod serving;
 mod settings;
 mod signals;
 pub mod signing;

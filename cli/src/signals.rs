@@ -41,6 +41,23 @@ pub(crate) fn end_when_interrupted() -> std::io::Result<()> {
     Ok(())
 }
 
+/// Calls `end` at the first SIGINT or SIGTERM; the second one ends the program at once.
+#[cfg(feature = "serve")]
+pub(crate) fn on_first(end: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let wait = move || {
+        let mut end = Some(end);
+        for signal in signals.forever() {
+            LAST.store(signal, Ordering::Relaxed);
+            match end.take() {
+                Some(end) => end(),
+                None => low_level::exit(exit() as i32),
+            }
+        }
+    };
+    thread::Builder::new().name("signals".to_owned()).spawn(wait).map(drop)
+}
+
 /// Catches signals while work runs that can be interrupted.
 pub(crate) struct SignalWatch {
     interrupt: Interrupt,

@@ -20,7 +20,7 @@ export function startBrowser(...further) {
 }
 
 /**
- * Opens a file, and notes every error of the page and every request of it in `page.errors` and `page.requests`.
+ * Opens a file or a URL, and notes every error of the page and every request of it in `page.errors` and `page.requests`.
  * `scheme` is light or dark.
  */
 export async function open(browser, file, { width = 1280, height = 900, scheme = "light", hash = "" } = {}) {
@@ -33,7 +33,8 @@ export async function open(browser, file, { width = 1280, height = 900, scheme =
   page.on("request", (request) => page.requests.push(request.url()));
   await page.setViewport({ width, height });
   await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
-  await page.goto(pathToFileURL(file).href + hash, { waitUntil: "load" });
+  const url = file.startsWith("http:") ? file : pathToFileURL(file).href;
+  await page.goto(url + hash, { waitUntil: "load" });
   return page;
 }
 

@@ -27,7 +27,10 @@ const canPlay = (page) => until(() => page.evaluate(() => document.getElementByI
 async function seekBy(page, action) {
   await page.evaluate(() => {
     const audio = document.getElementById("audio");
-    window.sought = new Promise((resolve) => audio.addEventListener("seeked", () => resolve(audio.currentTime), { once: true }));
+    // A busy machine gives the second event late, when the sound plays already.
+    let at;
+    audio.addEventListener("seeking", () => { at = audio.currentTime; }, { once: true });
+    window.sought = new Promise((resolve) => audio.addEventListener("seeked", () => resolve(at), { once: true }));
   });
   await action();
   return page.evaluate(() => window.sought);

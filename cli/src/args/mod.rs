@@ -4,6 +4,8 @@ mod case;
 mod cluster;
 mod evidence;
 mod review;
+#[cfg(feature = "serve")]
+mod serve;
 mod settings;
 mod transcript;
 mod voices;
@@ -23,6 +25,8 @@ pub(crate) use self::case::{CaseCommand, CaseSetArgs, CaseShowArgs, Channel, Per
 pub(crate) use self::cluster::ClusterArgs;
 pub(crate) use self::evidence::{EvidenceArgs, LexiconCheckArgs, LexiconCommand};
 pub(crate) use self::review::{ReviewArgs, ReviewCommand, ReviewFileArgs, ReviewItemArgs, ReviewListArgs};
+#[cfg(feature = "serve")]
+pub(crate) use self::serve::ServeArgs;
 pub(crate) use self::settings::{FormatArgs, ModelArgs, SettingArgs, StageSettingArgs};
 pub(crate) use self::transcript::TranscriptArgs;
 pub(crate) use self::voices::{VoicesArgs, VoicesCommand, VoicesNameArgs};
@@ -77,6 +81,10 @@ pub(crate) enum Command {
     Store(StoreCommand),
     /// Export the results of a folder again, in the given formats.
     Export(ExportArgs),
+    /// Serve a case to browsers, or transcription to programs that speak OpenAI's API, or both. Only this machine can connect
+    /// unless --listen says otherwise.
+    #[cfg(feature = "serve")]
+    Serve(Box<ServeArgs>),
     /// Cut a range out of a recording: a WAV file with exactly the decoder's samples, and a JSON file with their hashes, the
     /// transcript and its context.
     Clip(ClipArgs),

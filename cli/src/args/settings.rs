@@ -204,7 +204,7 @@ impl FromStr for Languages {
 }
 
 /// Overrides a setting if the flag was given.
-fn set<T: Clone>(setting: &mut T, flag: Option<&T>) {
+pub(super) fn set<T: Clone>(setting: &mut T, flag: Option<&T>) {
     if let Some(value) = flag {
         setting.clone_from(value);
     }

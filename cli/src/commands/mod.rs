@@ -18,6 +18,8 @@ mod plan;
 mod resolve;
 mod review;
 mod run;
+#[cfg(feature = "serve")]
+mod serve;
 mod stage;
 mod started;
 mod status;
@@ -33,14 +35,13 @@ use crate::error::{Error, ErrorContext};
 use crate::exit::Exit;
 use crate::signals;
 
-/// Runs the command.
-pub(crate) fn dispatch(command: &Command) -> Result<Exit, Error> {
-    // Commands that run workers handle a broken pipe at the place where they write.
-    if !matches!(command, Command::Run(_) | Command::Stage(_) | Command::BenchWorker) {
-        signals::end_with_the_reader().context("the signal handlers cannot be installed")?;
+/// Whether a command handles signals.
+const fn ends_by_itself(command: &Command) -> bool {
+    #[cfg(feature = "serve")]
+    if matches!(command, Command::Serve(_)) {
+        return true;
     }
-    // These commands end at a point of their choice.
-    if !matches!(
+    matches!(
         command,
         Command::Run(_)
             | Command::Stage(_)
@@ -48,7 +49,17 @@ pub(crate) fn dispatch(command: &Command) -> Result<Exit, Error> {
             | Command::Clip(_)
             | Command::Devices(_)
             | Command::BenchWorker
-    ) {
+    )
+}
+
+/// Runs the command.
+pub(crate) fn dispatch(command: &Command) -> Result<Exit, Error> {
+    // Commands that run workers handle a broken pipe at the place where they write.
+    if !matches!(command, Command::Run(_) | Command::Stage(_) | Command::BenchWorker) {
+        signals::end_with_the_reader().context("the signal handlers cannot be installed")?;
+    }
+    // These commands end at a point of their choice.
+    if !ends_by_itself(command) {
         signals::end_when_interrupted().context("the signal handlers cannot be installed")?;
     }
     match command {
@@ -67,6 +78,8 @@ pub(crate) fn dispatch(command: &Command) -> Result<Exit, Error> {
         Command::Status(args) => status::status(args),
         Command::Store(command) => store::store(command),
         Command::Export(args) => export::export(args),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => serve::serve(args),
         Command::Clip(args) => clip::clip(args),
         Command::Transcript(args) => transcript::transcript(args),
         Command::Devices(args) => devices::devices(args),

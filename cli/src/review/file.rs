@@ -15,10 +15,12 @@ const VERSION: u32 = 1;
 /// Largest file that is read, in bytes.
 const LARGEST: u64 = 256 << 20;
 
+const UNWRITABLE: &str = "the reviews cannot be written as JSON";
+
 /// A review file.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ReviewFile {
+pub(crate) struct ReviewFile {
     /// Version of the format.
     earwitness_review: u32,
     /// ID of the case.
@@ -65,15 +67,49 @@ impl From<FileReview> for Review {
 /// # Errors
 /// The store cannot be read, or has a review that was altered.
 pub(crate) fn export(store: &dyn Store) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec_pretty(&file_of(store, None)?).context(UNWRITABLE)
+}
+
+/// The reviews of a case, or of one recording, as the JSON of a file.
+///
+/// # Errors
+/// As for [`export`].
+#[cfg(feature = "serve")]
+pub(crate) fn export_of(store: &dyn Store, recording: Option<&str>) -> Result<serde_json::Value, Error> {
+    serde_json::to_value(file_of(store, recording)?).context(UNWRITABLE)
+}
+
+fn file_of(store: &dyn Store, recording: Option<&str>) -> Result<ReviewFile, Error> {
     let read = |entry: &ReviewEntry| {
         let review = Review::of(entry).context(format!("the review {} cannot be read: it was altered", entry.id))?;
         Ok(FileReview::from(review))
     };
-    let entries = store.reviews(None).map_err(Error::store)?;
+    let entries = store.reviews(recording).map_err(Error::store)?;
     let reviews = entries.iter().map(read).collect::<Result<_, Error>>()?;
     let case = store.case_id().map_err(Error::store)?;
-    let file = ReviewFile { earwitness_review: VERSION, case, reviews };
-    serde_json::to_vec_pretty(&file).context("the reviews cannot be written as JSON")
+    Ok(ReviewFile { earwitness_review: VERSION, case, reviews })
+}
+
+/// The reviews in the JSON of a file. If the `author` is known, they are that author's, whoever they name.
+///
+/// # Errors
+/// The JSON is not in this format; the message names the field.
+#[cfg(feature = "serve")]
+pub(crate) fn from_json(file: serde_json::Value, author: Option<&str>) -> Result<ReviewFile, Error> {
+    let file: Result<ReviewFile, _> = serde_json::from_value(file);
+    let mut file = file.map_err(|error| Error::usage(format!("not a review file: {error}")))?;
+    known_version(&file).map_err(Error::usage)?;
+    if let Some(author) = author {
+        file.reviews.iter_mut().for_each(|review| author.clone_into(&mut review.author));
+    }
+    Ok(file)
+}
+
+fn known_version(file: &ReviewFile) -> Result<(), String> {
+    match file.earwitness_review {
+        VERSION => Ok(()),
+        other => Err(format!("version {other} of review files is not known")),
+    }
 }
 
 /// Reads a review file.
@@ -84,10 +120,8 @@ pub(super) fn read(path: &Path) -> Result<ReviewFile, Error> {
     let unusable = |reason: String| Error::usage(format!("{}: {reason}", shown(path)));
     let bytes = small_file::read(path, LARGEST).map_err(|error| unusable(error.to_string()))?;
     let file: ReviewFile = serde_json::from_slice(&bytes).map_err(|error| unusable(described(&error, &bytes)))?;
-    match file.earwitness_review {
-        VERSION => Ok(file),
-        other => Err(unusable(format!("version {other} of review files is not known"))),
-    }
+    known_version(&file).map_err(unusable)?;
+    Ok(file)
 }
 
 /// The message of an error. If it names no field, that whose value was read last is added.

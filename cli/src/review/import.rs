@@ -10,7 +10,7 @@ use std::path::Path;
 use scheduler::store::{Custody, ReviewEntry, ReviewOutcome, Store};
 use stage_core::{printable, shown};
 
-use super::file::read;
+use super::file::{ReviewFile, read};
 use super::past::{PastError, PastResults};
 use super::{Action, Review, ReviewError, Target};
 use crate::clock::now_ms;
@@ -59,10 +59,29 @@ pub(crate) enum WithdrawalError {
 /// # Errors
 /// The file cannot be read or is of another case, or the store cannot be read or written. Then nothing is added.
 pub(crate) fn import(store: &mut dyn Store, path: &Path) -> Result<Imported, Error> {
-    let file = read(path)?;
+    let (mut imported, entries) = checked(&*store, read(path)?, &shown(path))?;
+    put(store, &mut imported, &entries)?;
+    Ok(imported)
+}
+
+/// Adds the reviews of a file, which has this name in messages, all or none: if one is refused, nothing is added.
+///
+/// # Errors
+/// As for [`import`].
+#[cfg(feature = "serve")]
+pub(crate) fn import_all(store: &mut dyn Store, file: ReviewFile, name: &str) -> Result<Imported, Error> {
+    let (mut imported, entries) = checked(&*store, file, name)?;
+    if imported.refused.is_empty() {
+        put(store, &mut imported, &entries)?;
+    }
+    Ok(imported)
+}
+
+/// Checks the reviews of a file. Those that were refused are in the first value, the others in the second.
+fn checked(store: &dyn Store, file: ReviewFile, name: &str) -> Result<(Imported, Vec<ReviewEntry>), Error> {
     let custody = store.custody().map_err(Error::store)?;
     if file.case != custody.case {
-        let (name, other, case) = (shown(path), printable(&file.case), custody.case);
+        let (other, case) = (printable(&file.case), custody.case);
         return Err(Error::usage(format!("{name}: it is of the case {other}, this is the case {case}")));
     }
     let reviews: Vec<Review> = file.reviews.into_iter().map(Review::from).collect();
@@ -76,9 +95,13 @@ pub(crate) fn import(store: &mut dyn Store, path: &Path) -> Result<Imported, Err
             Err(error) => imported.refused.push((review.id, error.to_string())),
         }
     }
-    let outcomes = store.put_reviews(&entries).map_err(Error::store)?;
-    count(&mut imported, &entries, &outcomes);
-    Ok(imported)
+    Ok((imported, entries))
+}
+
+fn put(store: &mut dyn Store, imported: &mut Imported, entries: &[ReviewEntry]) -> Result<(), Error> {
+    let outcomes = store.put_reviews(entries).map_err(Error::store)?;
+    count(imported, entries, &outcomes);
+    Ok(())
 }
 
 fn is_withdrawal(review: &Review) -> bool {

@@ -26,6 +26,10 @@ pub(crate) use self::check::{Draft, ReviewError, complete};
 pub use self::corrected::{Judgment, ReviewedBlock, ReviewedItem, TextSource};
 pub(crate) use self::corrected::{corrected, reviewed_name};
 pub(crate) use self::file::export;
+#[cfg(feature = "serve")]
+pub(crate) use self::file::{export_of, from_json};
+#[cfg(feature = "serve")]
+pub(crate) use self::import::import_all;
 pub(crate) use self::import::{check_withdrawal, import};
 
 /// What a review is about: an item of an artifact, counted from 0 as in the JSON result.

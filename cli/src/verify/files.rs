@@ -142,7 +142,7 @@ fn with_sound(case: &Case<'_>, file: &OutputFile, document: &Document) -> Result
         return Err(if is_stale { stale_source("its listening copy") } else { other.to_owned() });
     }
     let mut document = document.clone();
-    document.page.sound = PageSound { copy, embedded: Some(sound) };
+    document.page.sound = PageSound { copy, embedded: Some(sound), ..PageSound::default() };
     Ok(Some(document))
 }
 
@@ -196,7 +196,7 @@ fn document(case: &Case<'_>, entry: &RecordingEntry, patterns: &[String]) -> Sou
     let names = NameParser::new(patterns).map_err(|error| error.to_string())?;
     let context = DocumentContext { names, case: case.file.clone() };
     let mut document = read_document_in(&context, case.store, entry).map_err(|error| error.to_string())?;
-    document.page.sound = PageSound { copy: recorded_copy(&case.record, &entry.file_sha256), embedded: None };
+    document.page.sound = PageSound { copy: recorded_copy(&case.record, &entry.file_sha256), ..PageSound::default() };
     let sha256 = document.sha256();
     Ok((document, sha256))
 }

@@ -13,6 +13,7 @@
 mod deep;
 mod ffmpeg;
 mod golden;
+mod http;
 mod lines;
 mod paths;
 mod postgres;
@@ -28,6 +29,7 @@ mod wav;
 pub use deep::unreadable_folder;
 pub use ffmpeg::{FORMATS, Ffmpeg, RATES_HZ};
 pub use golden::{assert_golden, golden};
+pub use http::{Client, Connection, Reply, multipart};
 pub use lines::Lines;
 pub use paths::{fixture, root, shared};
 pub use postgres::Postgres;
