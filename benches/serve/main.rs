@@ -20,13 +20,8 @@ use measure::percentile;
 use serde_json::Value;
 use testkit::{Client, Lines, Random, Wav, fixture, multipart};
 
-/// Recordings whose parts the requests have.
-const SPEECH: [&str; 4] = [
-    "speech/en/azure_en.wav",
-    "speech/ko/azure_ko.wav",
-    "speech/en/jfk.wav",
-    "speech/en/sense_and_sensibility_01_austen_64kb-0870.wav",
-];
+/// Folders with recordings of one language each, in `../shared/data`, or in `fixtures/speech` if it does not exist.
+const LANGUAGES: [&[&str]; 2] = [&["en"], &["ko", "ko/talk"]];
 const RATE: u32 = 16_000;
 /// Shortest and longest file, in seconds.
 const SECONDS: (f32, f32) = (2.0, 60.0);
@@ -49,10 +44,16 @@ fn main() {
     println!("| | seconds | times real time | median latency | 95 % | lost or other text |");
     println!("|---|---|---|---|---|---|");
     let out = folder.path().join("out");
-    let began = Instant::now();
-    let run = ["run", text(&calls), "--out", text(&out), "--progress", "none"].map(str::to_owned);
-    earwitness(&[&run[..], &options.settings].concat());
-    row("run, all stages", began.elapsed(), audio_s, None);
+    let words_only = folder.path().join("words");
+    for (name, command, out) in [
+        ("stage align: up to the words, as the server", &["stage", "align"][..], &words_only),
+        ("run, all stages", &["run"], &out),
+    ] {
+        let began = Instant::now();
+        let arguments = [command, &[text(&calls), "--out", text(out), "--progress", "none"]].concat();
+        earwitness(&[&arguments.into_iter().map(str::to_owned).collect::<Vec<_>>()[..], &options.settings].concat());
+        row(name, began.elapsed(), audio_s, None);
+    }
     let texts = texts(&out);
     let server = Server::start(&options.settings);
     for clients in [options.clients, 10, 1] {
@@ -84,23 +85,33 @@ impl Options {
     }
 }
 
-/// Writes files of mixed lengths, no two of them alike. Returns their length together.
+/// Writes files of mixed lengths: parts of the recordings of a language, one after the other. No two are alike, and nothing
+/// occurs twice in a file. Returns their length together.
 fn make(folder: &Path, count: usize) -> f64 {
     fs::create_dir(folder).unwrap();
-    let speech: Vec<Vec<f32>> = SPEECH.iter().map(|name| Wav::read_mono(&fixture(name), RATE)).collect();
+    let speech: Vec<Vec<f32>> = LANGUAGES.iter().map(|folders| speech(folders)).collect();
     let mut random = Random(7);
     let mut samples = 0;
     for number in 0..count {
+        let source = &speech[number % speech.len()];
         // Most calls are short.
         let length_s = SECONDS.0 + (SECONDS.1 - SECONDS.0) * random.unit() * random.unit();
-        let source = &speech[number % speech.len()];
-        let source = source.repeat(2 + SECONDS.1 as usize * RATE as usize / source.len());
-        let start = random.below(RATE as usize);
-        let part = source[start..start + (length_s * RATE as f32) as usize].to_vec();
+        let len = ((length_s * RATE as f32) as usize).min(source.len());
+        let start = random.below(source.len());
+        let part: Vec<f32> = source.iter().cycle().skip(start).take(len).copied().collect();
         samples += part.len();
         Wav::mono(RATE, part).write(&folder.join(format!("{number:03}.wav")));
     }
     samples as f64 / f64::from(RATE)
+}
+
+/// The recordings of folders, one after the other.
+fn speech(folders: &[&str]) -> Vec<f32> {
+    let shared = testkit::root().join("../shared/data");
+    let root = if shared.is_dir() { shared } else { fixture("speech") };
+    let existing = folders.iter().map(|folder| root.join(folder)).filter(|folder| folder.is_dir());
+    let wav = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "wav");
+    existing.flat_map(|folder| files(&folder)).filter(wav).flat_map(|path| Wav::read_mono(&path, RATE)).collect()
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {

@@ -1,7 +1,7 @@
 //! The options of `serve`.
 
 use std::ffi::OsString;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, ToSocketAddrs};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -99,6 +99,23 @@ fn listen(text: &str) -> Result<Listen, String> {
     if let Some(path) = text.strip_prefix("unix:") {
         return Ok(Listen::Unix(path.into()));
     }
-    let address: Result<SocketAddr, _> = text.parse();
-    address.map(Listen::Tcp).map_err(|_| "an address with a port (127.0.0.1:8080) or unix:PATH is expected".to_owned())
+    let addresses = text.to_socket_addrs();
+    let first = addresses.ok().and_then(|mut addresses| addresses.next());
+    first.map(Listen::Tcp).ok_or_else(|| "an address with a port (127.0.0.1:8080) or unix:PATH is expected".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listen_reads_addresses_names_and_sockets() {
+        for text in ["127.0.0.1:8080", "[::1]:8080", "localhost:8080"] {
+            assert!(matches!(listen(text), Ok(Listen::Tcp(address)) if address.port() == 8080), "{text}");
+        }
+        assert_eq!(listen("unix:/run/case"), Ok(Listen::Unix("/run/case".into())));
+        for text in ["", "8080", "127.0.0.1", "127.0.0.1:99999", "no.such.name.invalid:80"] {
+            assert!(listen(text).is_err(), "{text}");
+        }
+    }
 }

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use scheduler::store::{self, Access, RecordingEntry, Store, StoreError, StoreUrl};
+use scheduler::store::{self, Access, Store, StoreError, StoreUrl};
 use serde_json::{Value, json};
 use serve::{
     Caller, CaseError, CaseSource, Content, FileName, RecordingId, RecordingSummary, SearchQuery, SearchResults,
@@ -76,11 +76,7 @@ impl ServedCase {
         if let Some(kept) = kept.as_ref().filter(|kept| kept.version == version || kept.is_recent()) {
             return Ok(Arc::clone(kept));
         }
-        let record = self.record(&*store)?;
-        let has_audio = |entry: &RecordingEntry| {
-            recorded_copy(&record, &entry.file_sha256).is_some() || place_of(&self.folder, entry).is_file()
-        };
-        let read = Snapshot::read(&*store, &context, self.language, has_audio).map_err(|error| failed(&error))?;
+        let read = Snapshot::read(&*store, &context, self.language).map_err(|error| failed(&error))?;
         Ok(Arc::clone(kept.insert(Arc::new(read))))
     }
 
@@ -161,15 +157,17 @@ impl CaseSource for ServedCase {
     }
 
     fn recordings(&self) -> Result<Vec<RecordingSummary>, CaseError> {
-        Ok(self.snapshot()?.recordings.clone())
+        let snapshot = self.snapshot()?;
+        let record = self.record(&*self.open()?)?;
+        Ok(snapshot.recordings(|entry| {
+            recorded_copy(&record, &entry.file_sha256).is_some() || place_of(&self.folder, entry).is_file()
+        }))
     }
 
     fn search(&self, query: &SearchQuery) -> Result<SearchResults, CaseError> {
         let snapshot = self.snapshot()?;
         match &query.recording {
-            Some(asked) if !snapshot.recordings.iter().any(|known| known.recording == *asked) => {
-                Err(unknown_recording())
-            }
+            Some(asked) if !snapshot.has(asked) => Err(unknown_recording()),
             _ => Ok(snapshot.search(query)),
         }
     }

@@ -9,7 +9,7 @@ use stage_core::ErrorCode;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::export::{
-    CasePage, Document, DocumentContext, ExportError, RenderError, ReportLanguage, SpokenTurn, Variant, case_facts,
+    CasePage, DocumentContext, ExportError, RenderError, ReportLanguage, SpokenTurn, Variant, case_facts,
     read_document_in, without_results,
 };
 use crate::failures::Failures;
@@ -30,21 +30,27 @@ pub(super) struct Snapshot {
     pub(super) version: Version,
     /// The files of the page, by name.
     pub(super) files: BTreeMap<String, Vec<u8>>,
-    pub(super) recordings: Vec<RecordingSummary>,
-    texts: Vec<Text>,
+    listed: Vec<Listed>,
     /// When it was read, and how long that took.
     read: (Instant, Duration),
 }
 
-/// The text of a recording.
+/// A recording in the list of the case.
 #[derive(Debug)]
-struct Text {
+struct Listed {
+    entry: RecordingEntry,
     recording: RecordingId,
-    name: String,
     page: Option<FileName>,
-    /// The container of the file; `None` without results, as the next one.
-    container: Option<String>,
-    turns: Option<Vec<SpokenTurn>>,
+    state: &'static str,
+    results: Option<Results>,
+}
+
+/// What a snapshot keeps of the results of a recording.
+#[derive(Debug)]
+struct Results {
+    duration_s: f64,
+    container: String,
+    turns: Vec<SpokenTurn>,
 }
 
 impl Version {
@@ -68,7 +74,6 @@ impl Snapshot {
         store: &dyn Store,
         context: &DocumentContext,
         language: ReportLanguage,
-        has_audio: impl Fn(&RecordingEntry) -> bool,
     ) -> Result<Self, ExportError> {
         let began = Instant::now();
         let version = Version::of(store, context)?;
@@ -76,7 +81,7 @@ impl Snapshot {
         let mut facts = case_facts(store, &recordings, context, Variant::default())?;
         let reasons = Failures::read(store)?;
         let mut page = CasePage::new(language);
-        let (mut summaries, mut texts) = (Vec::new(), Vec::new());
+        let mut listed = Vec::new();
         for entry in &recordings {
             // A hash of another form is of no file.
             let Ok(recording) = entry.file_sha256.parse::<RecordingId>() else { continue };
@@ -84,25 +89,21 @@ impl Snapshot {
             // A run has not finished it, and none has failed on it.
             let is_pending = document.as_ref().is_err_and(|error| error.code == ErrorCode::MissingArtifact);
             let page_name = document.is_ok().then(|| page_name(entry).parse().ok()).flatten();
-            summaries.push(RecordingSummary {
-                recording: recording.clone(),
-                name: entry.name.clone(),
+            listed.push(Listed {
+                entry: entry.clone(),
+                recording,
                 page: page_name.clone(),
-                duration_s: document.as_ref().ok().map(|document| document.recording.duration_s),
-                state: if document.is_ok() {
-                    "complete"
-                } else if is_pending {
-                    "pending"
-                } else {
-                    "failed"
-                }
-                .to_owned(),
-                has_audio: has_audio(entry),
+                state: match (&document, is_pending) {
+                    (Ok(_), _) => "complete",
+                    (Err(_), true) => "pending",
+                    (Err(_), false) => "failed",
+                },
+                results: document.as_ref().ok().map(|document| Results {
+                    duration_s: document.recording.duration_s,
+                    container: document.recording.container.clone(),
+                    turns: document.turns(),
+                }),
             });
-            let turns = document.as_ref().ok().map(Document::turns);
-            let container = document.as_ref().ok().map(|document| document.recording.container.clone());
-            let name = entry.name.clone();
-            texts.push(Text { recording, name, page: page_name.clone(), container, turns });
             match document {
                 Ok(document) => {
                     page.add(&document, &entry.name, page_name.map(|name| name.to_string())).map_err(unwritable)?;
@@ -118,7 +119,7 @@ impl Snapshot {
         }
         let files = page.finish(facts).map_err(unwritable)?;
         let files = files.into_iter().map(|file| (file.name, file.bytes)).collect();
-        Ok(Self { version, files, recordings: summaries, texts, read: (Instant::now(), began.elapsed()) })
+        Ok(Self { version, files, listed, read: (Instant::now(), began.elapsed()) })
     }
 
     /// Whether it may be shown although the case has changed: a run changes it all the time, and reading it must not take most
@@ -128,24 +129,43 @@ impl Snapshot {
         at.elapsed() < RESTS * took
     }
 
+    /// Whether the case has a recording.
+    pub(super) fn has(&self, recording: &RecordingId) -> bool {
+        self.listed.iter().any(|listed| listed.recording == *recording)
+    }
+
+    /// The recordings of the case. Their files come and go without a change of the case.
+    pub(super) fn recordings(&self, has_audio: impl Fn(&RecordingEntry) -> bool) -> Vec<RecordingSummary> {
+        let summary = |listed: &Listed| RecordingSummary {
+            recording: listed.recording.clone(),
+            name: listed.entry.name.clone(),
+            page: listed.page.clone(),
+            duration_s: listed.results.as_ref().map(|results| results.duration_s),
+            state: listed.state.to_owned(),
+            has_audio: has_audio(&listed.entry),
+        };
+        self.listed.iter().map(summary).collect()
+    }
+
     /// The container of a recording with results.
     pub(super) fn container(&self, recording: &RecordingId) -> Option<&str> {
-        self.texts.iter().find(|text| text.recording == *recording)?.container.as_deref()
+        let listed = self.listed.iter().find(|listed| listed.recording == *recording)?;
+        listed.results.as_ref().map(|results| results.container.as_str())
     }
 
     /// Where a text occurs, in any case of letters and any normal form.
     pub(super) fn search(&self, query: &SearchQuery) -> SearchResults {
         let sought = folded(&query.text);
-        let is_asked = |text: &&Text| query.recording.as_ref().is_none_or(|recording| *recording == text.recording);
+        let is_asked = |listed: &&Listed| query.recording.as_ref().is_none_or(|asked| *asked == listed.recording);
         let (mut total, mut hits, mut not_searched) = (0, Vec::new(), Vec::new());
-        for text in self.texts.iter().filter(is_asked) {
-            let Some(turns) = &text.turns else {
-                not_searched.push(text.recording.clone());
+        for listed in self.listed.iter().filter(is_asked) {
+            let Some(results) = &listed.results else {
+                not_searched.push(listed.recording.clone());
                 continue;
             };
-            for turn in turns.iter().filter(|turn| folded(&turn.text).contains(&sought)) {
+            for turn in results.turns.iter().filter(|turn| folded(&turn.text).contains(&sought)) {
                 if total >= query.offset && hits.len() < query.limit {
-                    hits.push(text.hit(turn));
+                    hits.push(listed.hit(turn));
                 }
                 total += 1;
             }
@@ -154,11 +174,11 @@ impl Snapshot {
     }
 }
 
-impl Text {
+impl Listed {
     fn hit(&self, turn: &SpokenTurn) -> SearchHit {
         SearchHit {
             recording: self.recording.clone(),
-            name: self.name.clone(),
+            name: self.entry.name.clone(),
             page: self.page.clone(),
             start_s: turn.start_s,
             end_s: turn.end_s,

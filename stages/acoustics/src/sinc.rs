@@ -6,7 +6,7 @@ use dsp::vectorized;
 
 /// Number of samples on each side that are interpolated.
 const DEPTH: usize = 30;
-/// Samples that are weighted side by side.
+/// Samples that are weighted side by side: twice two.
 const LANES: usize = 4;
 /// Distance between the points of the second parabola, in samples.
 const STEP: f64 = 0.25;
@@ -47,20 +47,23 @@ fn interpolate(r: &[f32], x: f64) -> f64 {
     let (mut left_side, mut right_side) = (Side::default(), Side::default());
     left_side[..depth].iter_mut().enumerate().for_each(|(k, x)| *x = r[left.abs_diff(k)]);
     right_side[..depth].copy_from_slice(&r[left + 1..=left + depth]);
-    vectorized(|| side_sum(&left_side, fraction, depth) + side_sum(&right_side, 1.0 - fraction, depth))
+    let sum = vectorized(|| side_sum(&left_side, fraction, depth) + side_sum(&right_side, 1.0 - fraction, depth));
+    // The sine is the same on both sides.
+    0.5 * (PI * fraction).sin() * sum
 }
 
 /// Samples on one side, the nearest first, with zeros after the last.
 type Side = [f32; DEPTH.next_multiple_of(LANES)];
 
-/// Sums one side. Its first sample is `distance` away, each further one a step more. Sine and cosine are advanced by
-/// rotation.
+/// Sums one side, without the factor of the sine. Its first sample is `distance` away, each further one a step more. The
+/// cosine of the window is advanced by rotation.
 #[inline(always)]
 fn side_sum(samples: &Side, distance: f64, depth: usize) -> f64 {
     let width = depth as f64 + distance;
-    let (step_sin, step_cos) = (PI * LANES as f64 / width).sin_cos();
     // The first is rotated by one step for each lane.
     let (first, one) = ((PI * distance / width).sin_cos(), (PI / width).sin_cos());
+    let doubled = |(sin, cos): (f64, f64)| (2.0 * sin * cos, cos * cos - sin * sin);
+    let (step_sin, step_cos) = doubled(doubled(one));
     let mut sin = [first.0; LANES];
     let mut cos = [first.1; LANES];
     for lane in 1..LANES {
@@ -79,8 +82,7 @@ fn side_sum(samples: &Side, distance: f64, depth: usize) -> f64 {
         }
     }
     // The sine changes its sign from sample to sample.
-    let alternating: f64 = sums.as_chunks::<2>().0.iter().map(|[even, odd]| even - odd).sum();
-    0.5 * (PI * distance).sin() * alternating
+    sums.as_chunks::<2>().0.iter().map(|[even, odd]| even - odd).sum()
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! The routes of a case.
 
+use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{Extension, Path, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
+use axum::extract::{Extension, Path, Query, Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::middleware::map_request;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -47,7 +49,16 @@ pub(crate) fn routes(state: CaseState) -> Router {
         .route("/api/recordings", get(recordings))
         .route("/api/search", get(search))
         .route("/api/reviews", get(reviews).post(add_reviews))
+        .layer(map_request(without_range_of_head))
         .with_state(state)
+}
+
+/// Ranges are for GET alone (RFC 9110, section 14.2).
+async fn without_range_of_head(mut request: Request) -> Request {
+    if request.method() == Method::HEAD {
+        request.headers_mut().remove(header::RANGE);
+    }
+    request
 }
 
 async fn case_page(State(case): State<CaseState>, headers: HeaderMap) -> Result<Response, ApiError> {
@@ -57,10 +68,10 @@ async fn case_page(State(case): State<CaseState>, headers: HeaderMap) -> Result<
 
 async fn page(
     State(case): State<CaseState>,
-    Path(name): Path<String>,
+    name: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let name = name.parse().map_err(|_| unknown_page())?;
+    let name = parsed(name).ok_or_else(unknown_page)?;
     let found = case.call(move |source| source.page(Some(&name))).await?;
     send_page(found, &headers).await
 }
@@ -77,13 +88,18 @@ fn unknown_page() -> ApiError {
 
 async fn audio(
     State(case): State<CaseState>,
-    Path(recording): Path<String>,
+    recording: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let unknown = || ApiError::not_found("The case has no audio of such a recording; /api/recordings lists them");
-    let recording: RecordingId = recording.parse().map_err(|_| unknown())?;
+    let recording: RecordingId = parsed(recording).ok_or_else(unknown)?;
     let found = case.call(move |source| source.audio(&recording)).await?;
     send(found.ok_or_else(unknown)?, &headers).await
+}
+
+/// What a path names; `None` if it is not valid UTF-8 or no such name.
+fn parsed<T: FromStr>(path: Result<Path<String>, PathRejection>) -> Option<T> {
+    path.ok()?.0.parse().ok()
 }
 
 async fn recordings(State(case): State<CaseState>) -> Result<Response, ApiError> {
@@ -103,7 +119,7 @@ struct SearchParameters {
 
 async fn search(
     State(case): State<CaseState>,
-    parameters: Result<Query<SearchParameters>, axum::extract::rejection::QueryRejection>,
+    parameters: Result<Query<SearchParameters>, QueryRejection>,
 ) -> Result<Response, ApiError> {
     let Query(SearchParameters { q, recording, offset, limit }) = parameters.map_err(|error| {
         ApiError::bad_request(format!("{}; expected q, and optionally recording, offset, limit", error.body_text()))
@@ -129,7 +145,7 @@ struct ReviewParameters {
 
 async fn reviews(
     State(case): State<CaseState>,
-    parameters: Result<Query<ReviewParameters>, axum::extract::rejection::QueryRejection>,
+    parameters: Result<Query<ReviewParameters>, QueryRejection>,
 ) -> Result<Json<Value>, ApiError> {
     let Query(ReviewParameters { recording }) =
         parameters.map_err(|error| ApiError::bad_request(format!("{}; expected recording", error.body_text())))?;

@@ -40,7 +40,9 @@ fn case_pages_are_found_by_name() {
     let wrong = client.request("DELETE", "/case/");
     wrong.error(405);
     assert_eq!(wrong.header("allow"), Some("GET,HEAD"));
-    client.get("/unknown").error(404);
+    for target in ["/unknown", "/case/%ff.html", "/audio/%ff"] {
+        client.get(target).error(404);
+    }
 }
 
 #[test]

@@ -7,14 +7,24 @@ use dsp::{dot_inline, vectorized};
 /// Zero crossings of the sinc on each side.
 const CROSSINGS: f64 = 30.0;
 
-/// A filter for each position of an output sample between two input samples.
+/// Taps of a filter are a multiple of this number, which vectors divide.
+const LANES: usize = 32;
+
+/// Filters for the output samples of a period, after which the positions between input samples repeat.
 #[derive(Debug, Clone)]
 pub struct Resampler {
     from_hz: u32,
     to_hz: u32,
-    /// Input samples before the first that a filter covers, from the position of the output sample.
-    reach: usize,
-    filters: Vec<Vec<f32>>,
+    /// Input samples of a period.
+    period: i64,
+    filters: Vec<Filter>,
+}
+
+#[derive(Debug, Clone)]
+struct Filter {
+    /// The first input sample that it covers, in the first period.
+    first: i64,
+    taps: Vec<f32>,
 }
 
 impl Resampler {
@@ -22,52 +32,52 @@ impl Resampler {
     #[must_use]
     pub fn new(from_hz: u32, to_hz: u32) -> Self {
         let divisor = greatest_common_divisor(from_hz, to_hz);
-        let phases = to_hz / divisor;
-        // Below 1 if the target has the smaller band.
-        let cutoff = (f64::from(to_hz) / f64::from(from_hz)).min(1.0);
-        let width = CROSSINGS / cutoff;
-        let reach = width.ceil() as usize;
-        let mut resampler = Self { from_hz, to_hz, reach, filters: Vec::new() };
-        resampler.filters = (0..phases).map(|phase| resampler.filter(phase.into(), cutoff, width)).collect();
-        resampler
-    }
-
-    fn filter(&self, output: u64, cutoff: f64, width: f64) -> Vec<f32> {
-        let (whole, fraction) = self.place(output);
-        debug_assert!(whole < i64::from(self.from_hz));
-        let tap = |k: usize| {
-            let distance = k as f64 - self.reach as f64 - fraction;
-            let window = if distance.abs() < width { 0.5 + 0.5 * (PI * distance / width).cos() } else { 0.0 };
-            let angle = PI * cutoff * distance;
-            let sinc = if angle.abs() < 1e-9 { 1.0 } else { angle.sin() / angle };
-            cutoff * sinc * window
-        };
-        let taps: Vec<f64> = (0..2 * self.reach + 2).map(tap).collect();
-        taps.into_iter().map(|tap| tap as f32).collect()
-    }
-
-    /// Place of an output sample in the input: the sample before it, and the distance from there. The centers of the
-    /// first samples are half a sample from the start.
-    fn place(&self, output: u64) -> (i64, f64) {
-        let place = (output as f64 + 0.5) * f64::from(self.from_hz) / f64::from(self.to_hz) - 0.5;
-        let whole = (place + 1e-9).floor();
-        (whole as i64, (place - whole).max(0.0))
+        let filters = (0..to_hz / divisor).map(|output| filter(output, f64::from(from_hz) / f64::from(to_hz)));
+        Self { from_hz, to_hz, period: i64::from(from_hz / divisor), filters: filters.collect() }
     }
 
     /// Converts samples; those before and after them count as silence.
     #[must_use]
     pub fn convert(&self, samples: &[f32]) -> Vec<f32> {
-        let outputs = samples.len() as u64 * u64::from(self.to_hz) / u64::from(self.from_hz);
-        let phases = self.filters.len() as u64;
-        let sample = |output| {
-            let filter = &self.filters[(output % phases) as usize];
-            let first = self.place(output).0 - self.reach as i64;
-            let skipped = usize::try_from(-first).unwrap_or(0);
-            let from = usize::try_from(first).unwrap_or(0).min(samples.len());
-            dot_inline(filter.get(skipped..).unwrap_or_default(), &samples[from..])
-        };
-        vectorized(|| (0..outputs).map(sample).collect())
+        let outputs = (samples.len() as u64 * u64::from(self.to_hz) / u64::from(self.from_hz)) as usize;
+        let mut converted = Vec::with_capacity(outputs + self.filters.len());
+        vectorized(|| {
+            for period in 0..outputs.div_ceil(self.filters.len()) as i64 {
+                for Filter { first, taps } in &self.filters {
+                    converted.push(product(taps, samples, first + period * self.period));
+                }
+            }
+        });
+        converted.truncate(outputs);
+        converted
     }
+}
+
+/// The filter of an output sample, which is `ratio` input samples long. The centers of the first samples are half a sample
+/// from the start.
+fn filter(output: u32, ratio: f64) -> Filter {
+    // Below 1 if the target has the smaller band.
+    let cutoff = ratio.recip().min(1.0);
+    let width = CROSSINGS / cutoff;
+    let place = (f64::from(output) + 0.5) * ratio - 0.5;
+    let first = (place - width).ceil();
+    let tap = |k: usize| {
+        let distance = first + k as f64 - place;
+        let window = if distance.abs() < width { 0.5 + 0.5 * (PI * distance / width).cos() } else { 0.0 };
+        let angle = PI * cutoff * distance;
+        let sinc = if angle.abs() < 1e-9 { 1.0 } else { angle.sin() / angle };
+        (cutoff * sinc * window) as f32
+    };
+    let len = (2.0 * width).ceil() as usize + 1;
+    Filter { first: first as i64, taps: (0..len.next_multiple_of(LANES)).map(tap).collect() }
+}
+
+/// The output sample of a filter whose first tap is at input sample `first`.
+#[inline(always)]
+fn product(taps: &[f32], samples: &[f32], first: i64) -> f32 {
+    let skipped = usize::try_from(-first).unwrap_or(0).min(taps.len());
+    let from = usize::try_from(first).unwrap_or(0).min(samples.len());
+    dot_inline(&taps[skipped..], &samples[from..])
 }
 
 fn greatest_common_divisor(a: u32, b: u32) -> u32 {
