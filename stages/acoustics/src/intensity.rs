@@ -45,25 +45,30 @@ impl Intensity {
     #[must_use]
     pub fn mean_square(&self, samples: &[f32], right: usize) -> f64 {
         let interval = &samples[right - self.half..right + self.half];
-        dsp::vectorized(|| weighted_mean_square(interval, &self.window))
+        weighted_mean_square(interval, &self.window)
     }
 }
 
-#[inline(always)]
-fn weighted_mean_square(samples: &[f32], weights: &[f32]) -> f64 {
-    let mean = dsp::sum_inline(samples) / samples.len() as f32;
-    let (lanes, rest) = samples.as_chunks::<LANES>();
-    let (lanes_of_weights, rest_of_weights) = weights.as_chunks::<LANES>();
-    let mut squares = [0.0_f32; LANES];
-    for (samples, weights) in lanes.iter().zip(lanes_of_weights) {
-        for lane in 0..LANES {
-            squares[lane] += weights[lane] * (samples[lane] - mean) * (samples[lane] - mean);
+dsp::vectorized! {
+    fn weighted_mean_square<'a>(samples: &'a [f32], weights: &'a [f32]) -> f64 {
+        let mean = dsp::sum_inline(samples) / samples.len() as f32;
+        let (lanes, rest) = samples.as_chunks::<LANES>();
+        let (lanes_of_weights, rest_of_weights) = weights.as_chunks::<LANES>();
+        let mut squares = [0.0_f32; LANES];
+        for (samples, weights) in lanes.iter().zip(lanes_of_weights) {
+            for lane in 0..LANES {
+                squares[lane] += weights[lane] * (samples[lane] - mean) * (samples[lane] - mean);
+            }
         }
+        for (square, (x, weight)) in squares.iter_mut().zip(rest.iter().zip(rest_of_weights)) {
+            *square += weight * (x - mean) * (x - mean);
+        }
+        let mut sum = 0.0;
+        for square in squares {
+            sum += f64::from(square);
+        }
+        sum
     }
-    for (square, (x, weight)) in squares.iter_mut().zip(rest.iter().zip(rest_of_weights)) {
-        *square += weight * (x - mean) * (x - mean);
-    }
-    squares.into_iter().map(f64::from).sum()
 }
 
 /// Modified Bessel function of the first kind and order 0, by its power series.

@@ -112,9 +112,10 @@ impl Search<'_> {
         // One lag more on each side, for the parabola.
         let at = |lag: usize| {
             let start = if direction < 0.0 { start.checked_sub(lag) } else { Some(start + lag) };
-            self.samples.get(start?..start? + 2 * half).map(|other| correlation(reference, energy, other))
+            self.samples.get(start?..start? + 2 * half)
         };
-        let values: Vec<f64> = dsp::vectorized(|| (near.max(2) - 1..=far + 1).map_while(at).collect());
+        let others = (near.max(2) - 1..=far + 1).map_while(at);
+        let values: Vec<f64> = others.map(|other| correlation(reference, energy, other)).collect();
         let peaks =
             (1..values.len().checked_sub(1)?).filter(|i| values[*i] > values[i - 1] && values[*i] >= values[i + 1]);
         let Some(best) = peaks.max_by(|a, b| values[*a].total_cmp(&values[*b])) else {
@@ -126,11 +127,12 @@ impl Search<'_> {
     }
 }
 
-/// Normalized correlation of two intervals of the same length, -1 to 1; 0 for silence. `energy` is that of `a`.
-#[inline(always)]
-fn correlation(a: &[f32], energy: f32, b: &[f32]) -> f64 {
-    let norm = (f64::from(energy) * f64::from(dot_inline(b, b))).sqrt();
-    if norm > 0.0 { f64::from(dot_inline(a, b)) / norm } else { 0.0 }
+dsp::vectorized! {
+    /// Normalized correlation of two intervals of the same length, -1 to 1; 0 for silence. `energy` is that of `a`.
+    fn correlation<'a>(a: &'a [f32], energy: f32, b: &'a [f32]) -> f64 {
+        let norm = (f64::from(energy) * f64::from(dot_inline(b, b))).sqrt();
+        if norm > 0.0 { f64::from(dot_inline(a, b)) / norm } else { 0.0 }
+    }
 }
 
 /// Offset of the vertex of the parabola through three values from the middle one, at most 1, and its height.

@@ -2,8 +2,6 @@
 
 use std::f64::consts::PI;
 
-use dsp::vectorized;
-
 /// Number of samples on each side that are interpolated.
 const DEPTH: usize = 30;
 /// Samples that are weighted side by side: twice two.
@@ -47,13 +45,19 @@ fn interpolate(r: &[f32], x: f64) -> f64 {
     let (mut left_side, mut right_side) = (Side::default(), Side::default());
     left_side[..depth].iter_mut().enumerate().for_each(|(k, x)| *x = r[left.abs_diff(k)]);
     right_side[..depth].copy_from_slice(&r[left + 1..=left + depth]);
-    let sum = vectorized(|| side_sum(&left_side, fraction, depth) + side_sum(&right_side, 1.0 - fraction, depth));
+    let sum = sum_of_sides(&left_side, &right_side, fraction, depth);
     // The sine is the same on both sides.
     0.5 * (PI * fraction).sin() * sum
 }
 
 /// Samples on one side, the nearest first, with zeros after the last.
 type Side = [f32; DEPTH.next_multiple_of(LANES)];
+
+dsp::vectorized! {
+    fn sum_of_sides<'a>(left: &'a Side, right: &'a Side, fraction: f64, depth: usize) -> f64 {
+        side_sum(left, fraction, depth) + side_sum(right, 1.0 - fraction, depth)
+    }
+}
 
 /// Sums one side, without the factor of the sine. Its first sample is `distance` away, each further one a step more. The
 /// cosine of the window is advanced by rotation.
@@ -62,7 +66,6 @@ fn side_sum(samples: &Side, distance: f64, depth: usize) -> f64 {
     let width = depth as f64 + distance;
     // The first is rotated by one step for each lane.
     let (first, one) = ((PI * distance / width).sin_cos(), (PI / width).sin_cos());
-    let doubled = |(sin, cos): (f64, f64)| (2.0 * sin * cos, cos * cos - sin * sin);
     let (step_sin, step_cos) = doubled(doubled(one));
     let mut sin = [first.0; LANES];
     let mut cos = [first.1; LANES];
@@ -70,7 +73,10 @@ fn side_sum(samples: &Side, distance: f64, depth: usize) -> f64 {
         sin[lane] = sin[lane - 1] * one.1 + cos[lane - 1] * one.0;
         cos[lane] = cos[lane - 1] * one.1 - sin[lane - 1] * one.0;
     }
-    let mut angle: [f64; LANES] = std::array::from_fn(|lane| PI * (distance + lane as f64));
+    let mut angle = [0.0; LANES];
+    for (lane, angle) in angle.iter_mut().enumerate() {
+        *angle = PI * (distance + lane as f64);
+    }
     let mut sums = [0.0f64; LANES];
     for samples in samples.as_chunks::<LANES>().0 {
         for lane in 0..LANES {
@@ -82,7 +88,13 @@ fn side_sum(samples: &Side, distance: f64, depth: usize) -> f64 {
         }
     }
     // The sine changes its sign from sample to sample.
-    sums.as_chunks::<2>().0.iter().map(|[even, odd]| even - odd).sum()
+    (sums[0] - sums[1]) + (sums[2] - sums[3])
+}
+
+/// Sine and cosine of twice the angle.
+#[inline(always)]
+fn doubled((sin, cos): (f64, f64)) -> (f64, f64) {
+    (2.0 * sin * cos, cos * cos - sin * sin)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::f32::consts::TAU;
 use std::io;
 use std::sync::Arc;
 
-use dsp::{dot, vectorized};
+use dsp::dot;
 use realfft::num_complex::Complex32;
 use realfft::{RealFftPlanner, RealToComplex};
 
@@ -87,15 +87,27 @@ struct Powers {
     around: Vec<f32>,
 }
 
-impl Powers {
-    #[inline(always)]
-    fn set(&mut self, spectrum: &[Complex32]) {
-        self.bins.clear();
-        self.bins.extend(spectrum[..BINS.end + PEAK_BINS + 1].iter().map(|bin| bin.norm_sqr()));
-        self.around.clear();
-        let larger = |a: f32, b: f32| if a > b { a } else { b };
-        let windows = self.bins.windows(2 * PEAK_BINS + 1);
-        self.around.extend(windows.map(|near| near.iter().copied().fold(0.0, larger)));
+dsp::vectorized! {
+    fn multiply<'a>(samples: &'a [f32], weights: &'a [f32], products: &'a mut [f32]) {
+        for ((product, sample), weight) in products.iter_mut().zip(samples).zip(weights) {
+            *product = sample * weight;
+        }
+    }
+
+    fn set_powers<'a>(powers: &'a mut Powers, spectrum: &'a [Complex32]) {
+        const WINDOW: usize = 2 * PEAK_BINS + 1;
+        let bins = BINS.end + PEAK_BINS + 1;
+        powers.bins.resize(bins, 0.0);
+        for (power, bin) in powers.bins.iter_mut().zip(&spectrum[..bins]) {
+            *power = bin.re * bin.re + bin.im * bin.im;
+        }
+        powers.around.resize(bins + 1 - WINDOW, 0.0);
+        powers.around.copy_from_slice(&powers.bins[..bins + 1 - WINDOW]);
+        for beside in 1..WINDOW {
+            for (largest, power) in powers.around.iter_mut().zip(&powers.bins[beside..]) {
+                *largest = if *power > *largest { *power } else { *largest };
+            }
+        }
     }
 }
 
@@ -144,16 +156,13 @@ impl Landmarks {
     }
 
     fn add_frame(&mut self, at: usize) {
-        vectorized(|| {
-            let samples = self.pending[at..at + N_FFT].iter().zip(&self.window);
-            self.input.iter_mut().zip(samples).for_each(|(input, (sample, weight))| *input = sample * weight);
-        });
+        multiply(&self.pending[at..at + N_FFT], &self.window, &mut self.input);
         if self.fft.process_with_scratch(&mut self.input, &mut self.output, &mut self.scratch).is_err() {
             return;
         }
         let is_full = self.recent.len() == 2 * PEAK_FRAMES + 1;
         let mut powers = if is_full { self.recent.pop_front().unwrap_or_default() } else { Powers::default() };
-        vectorized(|| powers.set(&self.output));
+        set_powers(&mut powers, &self.output);
         self.recent.push_back(powers);
         self.frames += 1;
         if self.recent.len() == 2 * PEAK_FRAMES + 1 {

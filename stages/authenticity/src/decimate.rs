@@ -2,7 +2,7 @@
 
 use std::f32::consts::{PI, TAU};
 
-use dsp::{dot_inline, vectorized};
+use dsp::dot_inline;
 
 /// Lowers the sample rate by a whole factor, block by block, with a windowed sinc.
 #[derive(Debug)]
@@ -30,8 +30,18 @@ impl Decimator {
     pub(crate) fn add(&mut self, samples: &[f32], lowered: &mut Vec<f32>) {
         self.history.extend_from_slice(samples);
         let outputs = (self.history.len() + self.factor).saturating_sub(self.taps.len()) / self.factor;
-        let starts = (0..outputs).map(|output| output * self.factor);
-        vectorized(|| lowered.extend(starts.map(|at| dot_inline(&self.taps, &self.history[at..]))));
+        let end = lowered.len();
+        lowered.resize(end + outputs, 0.0);
+        products(&self.taps, &self.history, self.factor, &mut lowered[end..]);
         self.history.drain(..outputs * self.factor);
+    }
+}
+
+dsp::vectorized! {
+    /// The output samples of a filter that moves by `step` from one to the next.
+    fn products<'a>(taps: &'a [f32], samples: &'a [f32], step: usize, outputs: &'a mut [f32]) {
+        for (at, output) in outputs.iter_mut().enumerate() {
+            *output = dot_inline(taps, &samples[at * step..]);
+        }
     }
 }

@@ -3,8 +3,6 @@
 
 use std::f32::consts::PI;
 
-use dsp::vectorized;
-
 /// Coefficients of a granule, and samples between granules.
 pub(crate) const GRANULE: usize = 576;
 /// Samples that a granule is computed from.
@@ -89,74 +87,82 @@ impl Hybrid {
             let of_phase = || offsets.iter().enumerate().filter(|(_, offset)| *offset % BANDS == phase);
             let Some(first) = of_phase().map(|(_, offset)| *offset).min() else { continue };
             let last = of_phase().map(|(_, offset)| *offset).max().unwrap_or(first);
-            self.slots.clear();
-            vectorized(|| {
-                for start in (first..=last + BANDS * (SLOTS - 1)).step_by(BANDS) {
-                    let slot = self.slot(&samples[start..start + TAPS]);
-                    self.slots.push(slot);
-                }
-            });
+            self.slots.resize((last - first) / BANDS + SLOTS, [0.0; BANDS]);
+            set_slots(self, &samples[first..]);
             for (index, offset) in of_phase() {
-                vectorized(|| self.granule((offset - first) / BANDS));
+                set_coefficients(self, (offset - first) / BANDS);
                 each(index, &self.coefficients);
             }
         }
     }
+}
 
-    /// The bands at the last of 512 samples.
-    #[inline(always)]
-    fn slot(&self, samples: &[f32]) -> Slot {
-        let mut sums = [0.0f32; 64];
-        for (part, window) in samples.rchunks_exact(64).zip(self.window.chunks_exact(64)) {
-            for (sum, (x, tap)) in sums.iter_mut().zip(part.iter().rev().zip(window)) {
-                *sum += x * tap;
+dsp::vectorized! {
+    /// Sets the slots, each [`BANDS`] samples after the one before it.
+    fn set_slots<'a>(hybrid: &'a mut Hybrid, samples: &'a [f32]) {
+        let Hybrid { slots, window, cosines, .. } = hybrid;
+        for (at, slot) in slots.iter_mut().enumerate() {
+            *slot = split(&samples[at * BANDS..at * BANDS + TAPS], window, cosines);
+        }
+    }
+
+    /// Sets the coefficients of the granule whose window begins at a slot.
+    fn set_coefficients<'a>(hybrid: &'a mut Hybrid, start: usize) {
+        const HALF: usize = LINES / 2;
+        let Hybrid { slots, mdct_window, mdct, butterflies, coefficients, .. } = hybrid;
+        let slots = &slots[start..start + SLOTS];
+        for (band, lines) in coefficients.as_chunks_mut::<LINES>().0.iter_mut().enumerate() {
+            let mut windowed = [0.0f32; SLOTS];
+            for n in 0..SLOTS {
+                // Every other sample of every other band is inverted, since decimation mirrors these bands.
+                let sign = if band % 2 == 1 && n % 2 == 1 { -1.0 } else { 1.0 };
+                windowed[n] = slots[n][band] * mdct_window[n] * sign;
+            }
+            let mut sums = [0.0f32; LINES];
+            for n in 0..LINES {
+                let value = if n < HALF {
+                    -windowed[3 * HALF - 1 - n] - windowed[3 * HALF + n]
+                } else {
+                    windowed[n - HALF] - windowed[LINES - 1 - (n - HALF)]
+                };
+                for (sum, cosine) in sums.iter_mut().zip(&mdct[n]) {
+                    *sum += value * cosine;
+                }
+            }
+            *lines = sums;
+        }
+        for boundary in (LINES..GRANULE).step_by(LINES) {
+            for (at, (cosine, sine)) in butterflies.iter().enumerate() {
+                let (below, above) = (coefficients[boundary - 1 - at], coefficients[boundary + at]);
+                coefficients[boundary - 1 - at] = below * cosine + above * sine;
+                coefficients[boundary + at] = above * cosine - below * sine;
             }
         }
+    }
+}
+
+/// The bands at the last of 512 samples.
+#[inline(always)]
+fn split(samples: &[f32], window: &[f32; TAPS], cosines: &[Slot]) -> Slot {
+    let mut sums = [0.0f32; 64];
+    for (part, window) in samples.rchunks_exact(64).zip(window.chunks_exact(64)) {
+        for n in 0..64 {
+            sums[n] += part[63 - n] * window[n];
+        }
+    }
+    let mut slot = [0.0f32; BANDS];
+    for (m, cosines) in cosines.iter().enumerate() {
         // The cosine is symmetric about 16 and antisymmetric about 48.
-        let folded = |m: usize| match m {
+        let value = match m {
             0 => sums[16],
             1..=16 => sums[16 + m] + sums[16 - m],
             _ => sums[16 + m] - sums[80 - m],
         };
-        let mut slot = [0.0f32; BANDS];
-        for (m, cosines) in self.cosines.iter().enumerate() {
-            let value = folded(m);
-            for (band, cosine) in slot.iter_mut().zip(cosines) {
-                *band += value * cosine;
-            }
-        }
-        slot
-    }
-
-    /// The granule whose window begins at a slot.
-    #[inline(always)]
-    fn granule(&mut self, start: usize) {
-        let half = LINES / 2;
-        let slots = &self.slots[start..start + SLOTS];
-        for (band, lines) in self.coefficients.chunks_exact_mut(LINES).enumerate() {
-            // Every other sample of every other band is inverted, since decimation mirrors these bands.
-            let sign = |n: usize| if band % 2 == 1 && n % 2 == 1 { -1.0 } else { 1.0 };
-            let windowed: [f32; SLOTS] = std::array::from_fn(|n| slots[n][band] * self.mdct_window[n] * sign(n));
-            let folded = |n: usize| match n.checked_sub(half) {
-                None => -windowed[3 * half - 1 - n] - windowed[3 * half + n],
-                Some(n) => windowed[n] - windowed[LINES - 1 - n],
-            };
-            lines.fill(0.0);
-            for (n, cosines) in self.mdct.iter().enumerate() {
-                let value = folded(n);
-                for (line, cosine) in lines.iter_mut().zip(cosines) {
-                    *line += value * cosine;
-                }
-            }
-        }
-        for boundary in (LINES..GRANULE).step_by(LINES) {
-            for (at, (cosine, sine)) in self.butterflies.iter().enumerate() {
-                let (below, above) = (self.coefficients[boundary - 1 - at], self.coefficients[boundary + at]);
-                self.coefficients[boundary - 1 - at] = below * cosine + above * sine;
-                self.coefficients[boundary + at] = above * cosine - below * sine;
-            }
+        for (band, cosine) in slot.iter_mut().zip(cosines) {
+            *band += value * cosine;
         }
     }
+    slot
 }
 
 #[cfg(test)]

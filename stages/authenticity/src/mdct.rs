@@ -66,36 +66,41 @@ impl Mdct {
 
     /// The coefficients of `2 * N` samples.
     pub(crate) fn transform(&mut self, frame: &[f32]) -> &[f32] {
-        dsp::vectorized(|| self.fold(&frame[..2 * N]));
+        fold(self, &frame[..2 * N]);
         self.fft.process_with_scratch(&mut self.buffer, &mut self.scratch);
-        dsp::vectorized(|| self.turn());
+        turn(self);
         &self.coefficients
     }
+}
 
-    #[inline(always)]
-    fn fold(&mut self, frame: &[f32]) {
-        let half = N / 2;
-        let window = &self.window[..2 * N];
-        let at = |n: usize| frame[n] * window[n];
-        for (n, folded) in self.folded[..half].iter_mut().enumerate() {
-            *folded = -at(3 * half - 1 - n) - at(3 * half + n);
+dsp::vectorized! {
+    fn fold<'a>(mdct: &'a mut Mdct, frame: &'a [f32]) {
+        const HALF: usize = N / 2;
+        let (frame, window) = (&frame[..2 * N], &mdct.window[..2 * N]);
+        let (first, second) = mdct.folded[..N].split_at_mut(HALF);
+        for n in 0..HALF {
+            let (before, after) = (3 * HALF - 1 - n, 3 * HALF + n);
+            first[n] = -(frame[before] * window[before]) - frame[after] * window[after];
+            let mirrored = N - 1 - n;
+            second[n] = frame[n] * window[n] - frame[mirrored] * window[mirrored];
         }
-        for (n, folded) in self.folded[half..].iter_mut().enumerate() {
-            *folded = at(n) - at(N - 1 - n);
-        }
-        for n in 0..half {
-            self.buffer[n] = Complex32::new(self.folded[2 * n], self.folded[N - 1 - 2 * n]) * self.twiddles[n];
+        for n in 0..HALF {
+            mdct.buffer[n] = product(Complex32::new(mdct.folded[2 * n], mdct.folded[N - 1 - 2 * n]), mdct.twiddles[n]);
         }
     }
 
-    #[inline(always)]
-    fn turn(&mut self) {
+    fn turn<'a>(mdct: &'a mut Mdct) {
         for k in 0..N / 2 {
-            let value = self.buffer[k] * self.twiddles[k];
-            self.coefficients[2 * k] = value.re;
-            self.coefficients[N - 1 - 2 * k] = -value.im;
+            let value = product(mdct.buffer[k], mdct.twiddles[k]);
+            mdct.coefficients[2 * k] = value.re;
+            mdct.coefficients[N - 1 - 2 * k] = -value.im;
         }
     }
+}
+
+#[inline(always)]
+fn product(a: Complex32, b: Complex32) -> Complex32 {
+    Complex32::new(a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@
 //! | [`LevelMeter`] | levels of a stream in a frequency band |
 //! | [`rms`], [`mean_square`], [`frame_rms`], [`dbfs`] | levels of slices |
 //! | [`amplify`], [`QUIET_SPEECH_DBFS`] | raising quiet speech |
-//! | [`vectorized`], [`dot`] | loops on the widest vectors of the CPU |
+//! | [`vectorized!`], [`dot`], [`sum`] | loops on the widest vectors of the CPU |
 //!
 //! # Example
 //!
@@ -36,4 +36,8 @@ mod vector;
 
 pub use activity::{ACTIVITY_HOP, Activity, PAUSE_MIN_MS, runs};
 pub use level::{BandPass, LevelMeter, QUIET_SPEECH_DBFS, SILENCE_DBFS, amplify, dbfs, frame_rms, mean_square, rms};
-pub use vector::{dot, dot_inline, sum_inline, vectorized};
+#[doc(hidden)]
+pub use pulp::NullaryFnOnce;
+#[doc(hidden)]
+pub use vector::dispatch;
+pub use vector::{dot, dot_inline, sum, sum_inline};

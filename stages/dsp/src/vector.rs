@@ -4,28 +4,73 @@
 /// Sums that are added side by side: four vectors of eight.
 const LANES: usize = 32;
 
-/// Runs a closure whose loops are compiled for AVX2 where the CPU has it. Functions that it calls are too if they are inlined.
+/// Defines functions whose loops are compiled for each set of vector instructions; a call uses the widest that the CPU has.
+/// Arguments that are references need a named lifetime. What the body calls must be inlined (`#[inline(always)]`), or it is
+/// compiled for the narrowest. Closures cannot be forced to be.
 ///
 /// ```
-/// let doubled = dsp::vectorized(|| [1.0, 2.0].map(|x| 2.0 * x));
-/// assert_eq!(doubled, [2.0, 4.0]);
+/// dsp::vectorized! {
+///     /// Doubles samples.
+///     fn double<'a>(samples: &'a mut [f32]) {
+///         for sample in samples {
+///             *sample *= 2.0;
+///         }
+///     }
+/// }
+///
+/// let mut samples = [1.0, 2.0];
+/// double(&mut samples);
+/// assert_eq!(samples, [2.0, 4.0]);
 /// ```
+#[macro_export]
+macro_rules! vectorized {
+    ($(
+        $(#[$attribute:meta])*
+        $visibility:vis fn $name:ident $(<$lifetime:lifetime>)? ($($argument:ident: $type:ty),* $(,)?) $(-> $output:ty)? $body:block
+    )+) => {$(
+        $(#[$attribute])*
+        $visibility fn $name $(<$lifetime>)? ($($argument: $type),*) $(-> $output)? {
+            struct Work $(<$lifetime>)? { $($argument: $type),* }
+            impl $(<$lifetime>)? $crate::NullaryFnOnce for Work $(<$lifetime>)? {
+                #[allow(unused_parens, reason = "they make `()` of no type")]
+                type Output = ($($output)?);
+                #[inline(always)]
+                fn call(self) -> Self::Output {
+                    let Self { $($argument),* } = self;
+                    $body
+                }
+            }
+            $crate::dispatch(Work { $($argument),* })
+        }
+    )+};
+}
+
+/// Runs the body of a function of [`vectorized!`].
+#[doc(hidden)]
 #[inline]
-pub fn vectorized<R>(work: impl FnOnce() -> R) -> R {
+pub fn dispatch<W: pulp::NullaryFnOnce>(work: W) -> W::Output {
     pulp::Arch::new().dispatch(work)
 }
 
-/// Sum of the products of two slices, as far as both go.
-///
-/// ```
-/// assert_eq!(dsp::dot(&[1.0, 2.0, 3.0], &[4.0, 5.0]), 14.0);
-/// ```
-#[must_use]
-pub fn dot(a: &[f32], b: &[f32]) -> f32 {
-    vectorized(|| dot_inline(a, b))
+vectorized! {
+    /// Sum of the products of two slices, as far as both go.
+    ///
+    /// ```
+    /// assert_eq!(dsp::dot(&[1.0, 2.0, 3.0], &[4.0, 5.0]), 14.0);
+    /// ```
+    #[must_use]
+    pub fn dot<'a>(a: &'a [f32], b: &'a [f32]) -> f32 {
+        dot_inline(a, b)
+    }
+
+    /// Sum of the samples.
+    #[must_use]
+    pub fn sum<'a>(samples: &'a [f32]) -> f32 {
+        sum_inline(samples)
+    }
 }
 
-/// [`dot`] to be inlined into a loop that is [`vectorized`] itself.
+/// [`dot`] for the loops of [`vectorized!`].
 #[must_use]
 #[inline(always)]
 pub fn dot_inline(a: &[f32], b: &[f32]) -> f32 {
@@ -45,10 +90,14 @@ pub fn dot_inline(a: &[f32], b: &[f32]) -> f32 {
             sums[lane] += a[lane] * b[lane];
         }
     }
-    total(sums) + rest_a.iter().zip(rest_b).map(|(a, b)| a * b).sum::<f32>()
+    let mut rest = 0.0;
+    for (a, b) in rest_a.iter().zip(rest_b) {
+        rest += a * b;
+    }
+    total(sums) + rest
 }
 
-/// Sum of the samples.
+/// [`sum`] for the loops of [`vectorized!`].
 #[must_use]
 #[inline(always)]
 pub fn sum_inline(samples: &[f32]) -> f32 {
@@ -59,13 +108,23 @@ pub fn sum_inline(samples: &[f32]) -> f32 {
             sums[lane] += lanes[lane];
         }
     }
-    total(sums) + rest.iter().sum::<f32>()
+    let mut sum = 0.0;
+    for x in rest {
+        sum += x;
+    }
+    total(sums) + sum
 }
 
 #[inline(always)]
 fn total(sums: [f32; LANES]) -> f32 {
-    let eight: [f32; 8] = std::array::from_fn(|n| (sums[n] + sums[n + 8]) + (sums[n + 16] + sums[n + 24]));
-    let four: [f32; 4] = std::array::from_fn(|n| eight[n] + eight[n + 4]);
+    let mut eight = [0.0f32; 8];
+    for n in 0..8 {
+        eight[n] = (sums[n] + sums[n + 8]) + (sums[n + 16] + sums[n + 24]);
+    }
+    let mut four = [0.0f32; 4];
+    for n in 0..4 {
+        four[n] = eight[n] + eight[n + 4];
+    }
     (four[0] + four[2]) + (four[1] + four[3])
 }
 

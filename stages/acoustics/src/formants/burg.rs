@@ -7,7 +7,7 @@ pub(super) fn prediction<const ORDER: usize>(x: &[f64]) -> Option<Vec<f64>> {
     if x.len() <= 2 * ORDER {
         return None;
     }
-    let correlation: Vec<f64> = dsp::vectorized(|| (0..=ORDER).map(|lag| dot(x, &x[lag..])).collect());
+    let correlation: Vec<f64> = (0..=ORDER).map(|lag| dot(x, &x[lag..])).collect();
     if correlation[0] <= f64::MIN_POSITIVE {
         return None;
     }
@@ -54,19 +54,28 @@ fn reflection(filter: &[f64], covariance: &[f64], order: usize) -> Option<f64> {
     (energy > 0.0).then(|| -2.0 * product / energy)
 }
 
-/// Sum of the products of two signals, as far as both go.
-#[inline(always)]
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let mut sums = [0.0; 16];
-    let len = b.len().min(a.len());
-    let (whole_a, rest_a) = a[..len].as_chunks::<16>();
-    let (whole_b, rest_b) = b[..len].as_chunks::<16>();
-    for (a, b) in whole_a.iter().zip(whole_b) {
-        for i in 0..16 {
-            sums[i] += a[i] * b[i];
+dsp::vectorized! {
+    /// Sum of the products of two signals, as far as both go.
+    fn dot<'a>(a: &'a [f64], b: &'a [f64]) -> f64 {
+        let mut sums = [0.0; 16];
+        let len = b.len().min(a.len());
+        let (whole_a, rest_a) = a[..len].as_chunks::<16>();
+        let (whole_b, rest_b) = b[..len].as_chunks::<16>();
+        for (a, b) in whole_a.iter().zip(whole_b) {
+            for i in 0..16 {
+                sums[i] += a[i] * b[i];
+            }
         }
+        let mut sum = 0.0;
+        for lane in sums {
+            sum += lane;
+        }
+        let mut rest = 0.0;
+        for (a, b) in rest_a.iter().zip(rest_b) {
+            rest += a * b;
+        }
+        sum + rest
     }
-    sums.iter().sum::<f64>() + rest_a.iter().zip(rest_b).map(|(a, b)| a * b).sum::<f64>()
 }
 
 #[cfg(test)]

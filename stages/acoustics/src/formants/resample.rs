@@ -2,7 +2,7 @@
 
 use std::f64::consts::PI;
 
-use dsp::{dot_inline, vectorized};
+use dsp::dot_inline;
 
 /// Zero crossings of the sinc on each side.
 const CROSSINGS: f64 = 30.0;
@@ -40,16 +40,23 @@ impl Resampler {
     #[must_use]
     pub fn convert(&self, samples: &[f32]) -> Vec<f32> {
         let outputs = (samples.len() as u64 * u64::from(self.to_hz) / u64::from(self.from_hz)) as usize;
-        let mut converted = Vec::with_capacity(outputs + self.filters.len());
-        vectorized(|| {
-            for period in 0..outputs.div_ceil(self.filters.len()) as i64 {
-                for Filter { first, taps } in &self.filters {
-                    converted.push(product(taps, samples, first + period * self.period));
-                }
-            }
-        });
+        let periods = outputs.div_ceil(self.filters.len());
+        let mut converted = vec![0.0; periods * self.filters.len()];
+        products(self, samples, &mut converted);
         converted.truncate(outputs);
         converted
+    }
+}
+
+dsp::vectorized! {
+    /// The output samples of whole periods.
+    fn products<'a>(resampler: &'a Resampler, samples: &'a [f32], outputs: &'a mut [f32]) {
+        for (period, outputs) in outputs.chunks_exact_mut(resampler.filters.len()).enumerate() {
+            let start = period as i64 * resampler.period;
+            for (output, Filter { first, taps }) in outputs.iter_mut().zip(&resampler.filters) {
+                *output = product(taps, samples, first + start);
+            }
+        }
     }
 }
 

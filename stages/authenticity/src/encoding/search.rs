@@ -1,7 +1,5 @@
 //! The search for the offsets of frame grids, from few blocks and all offsets to many blocks and few offsets.
 
-use dsp::vectorized;
-
 use super::bank::Bank;
 use super::sparseness::{Groups, Weights};
 use super::steps::Steps;
@@ -78,8 +76,8 @@ impl Search<'_> {
         for (column, block) in at.iter().map(|at| &self.blocks[*at]).enumerate() {
             let local: Vec<usize> = offsets.iter().map(|offset| block.local(*offset, period)).collect();
             self.bank.frames(&block.samples, &local, &mut |index, coefficients| {
-                vectorized(|| groups[index].add(coefficients));
-                by_block[index][column] = vectorized(|| self.steps.of(coefficients));
+                groups[index].add(coefficients);
+                by_block[index][column] = self.steps.of(coefficients);
             });
             let values: Vec<f32> = by_block[..references].iter().map(|row| row[column]).collect();
             let (center, width) = center_and_width(&values);

@@ -22,26 +22,37 @@ impl Groups {
 
     /// Adds for each group the mean root of the magnitudes, relative to their power: the lower, the sparser. Groups that
     /// hold rounding noise have none.
-    #[inline(always)]
     pub(super) fn add(&mut self, coefficients: &[f32]) {
         self.frames += 1;
-        for (group, coefficients) in coefficients[LOWEST..].chunks_exact(GROUP).take(GROUPS).enumerate() {
-            let (mut squares, mut roots) = ([0.0f32; GROUP], [0.0f32; GROUP]);
-            for (lane, x) in coefficients.iter().enumerate() {
-                squares[lane] = x * x;
-                roots[lane] = x.abs().sqrt();
-            }
-            let power = pairwise_sum(squares) / GROUP as f32;
-            if power > POWER_MIN {
-                self.sums[group] += pairwise_sum(roots) / GROUP as f32 / power.sqrt().sqrt();
-                self.counts[group] += 1;
-            }
-        }
+        add(self, &coefficients[LOWEST..]);
     }
 
     fn mean(&self, group: usize) -> Option<f32> {
         let count = self.counts[group];
         (count > 0 && count * 8 >= self.frames).then(|| self.sums[group] / f32::from(count))
+    }
+}
+
+dsp::vectorized! {
+    fn add<'a>(groups: &'a mut Groups, coefficients: &'a [f32]) {
+        // Square roots and quotients of many groups side by side.
+        let (mut powers, mut means) = ([0.0f32; GROUPS], [0.0f32; GROUPS]);
+        let each = coefficients.as_chunks::<GROUP>().0.iter().zip(powers.iter_mut().zip(&mut means));
+        for (coefficients, (power, mean)) in each {
+            let (mut squares, mut roots) = ([0.0f32; GROUP], [0.0f32; GROUP]);
+            for lane in 0..GROUP {
+                squares[lane] = coefficients[lane] * coefficients[lane];
+                roots[lane] = coefficients[lane].abs().sqrt();
+            }
+            *power = pairwise_sum(squares) / GROUP as f32;
+            *mean = pairwise_sum(roots) / GROUP as f32;
+        }
+        for group in 0..GROUPS {
+            let is_sound = powers[group] > POWER_MIN;
+            let value = means[group] / powers[group].sqrt().sqrt();
+            groups.sums[group] += if is_sound { value } else { 0.0 };
+            groups.counts[group] += u16::from(is_sound);
+        }
     }
 }
 

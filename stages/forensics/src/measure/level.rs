@@ -100,27 +100,21 @@ struct Totals {
     zeros: u32,
 }
 
-impl Totals {
-    #[inline(always)]
-    fn of(block: &[f32]) -> Self {
+dsp::vectorized! {
+    fn totals<'a>(block: &'a [f32]) -> Totals {
         let (mut sums, mut squares) = ([0.0f64; LANES], [0.0f64; LANES]);
         let (mut minima, mut maxima, mut zeros) = ([f32::INFINITY; LANES], [f32::NEG_INFINITY; LANES], [0u32; LANES]);
-        let mut add = |lane: usize, sample: f32| {
-            let precise = f64::from(sample);
-            sums[lane] += precise;
-            squares[lane] += precise * precise;
-            minima[lane] = if sample < minima[lane] { sample } else { minima[lane] };
-            maxima[lane] = if sample > maxima[lane] { sample } else { maxima[lane] };
-            zeros[lane] += u32::from(sample == 0.0);
-        };
-        let (lanes, rest) = block.as_chunks::<LANES>();
-        for lanes in lanes {
-            for (lane, sample) in lanes.iter().enumerate() {
-                add(lane, *sample);
+        for lanes in block.chunks(LANES) {
+            for (lane, &sample) in lanes.iter().enumerate() {
+                let precise = f64::from(sample);
+                sums[lane] += precise;
+                squares[lane] += precise * precise;
+                minima[lane] = if sample < minima[lane] { sample } else { minima[lane] };
+                maxima[lane] = if sample > maxima[lane] { sample } else { maxima[lane] };
+                zeros[lane] += u32::from(sample == 0.0);
             }
         }
-        rest.iter().enumerate().for_each(|(lane, sample)| add(lane, *sample));
-        Self {
+        Totals {
             sum: sums.iter().sum(),
             squares: squares.iter().sum(),
             minimum: minima.into_iter().fold(f32::INFINITY, f32::min),
@@ -175,7 +169,7 @@ impl Level {
     }
 
     fn add_block(&mut self, block: &[f32]) {
-        let totals = dsp::vectorized(|| Totals::of(block));
+        let totals = totals(block);
         self.sum += totals.sum;
         self.squares += totals.squares;
         self.minimum = self.minimum.min(totals.minimum);

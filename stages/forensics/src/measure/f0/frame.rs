@@ -104,7 +104,7 @@ impl FramePlan {
     pub(super) fn analyze(&self, samples: &[f32], right: usize, channel: Extremes, scratch: &mut Scratch) -> Frame {
         let (half, period) = (self.half_window, self.period);
         let longest_period = &samples[right - period..right + period];
-        let local_mean = dsp::vectorized(|| dsp::sum_inline(longest_period)) / longest_period.len() as f32;
+        let local_mean = dsp::sum(longest_period) / longest_period.len() as f32;
         scratch.frame.fill(0.0);
         let interval = &samples[right - half..right + half];
         for ((out, sample), weight) in scratch.frame.iter_mut().zip(interval).zip(&self.window) {

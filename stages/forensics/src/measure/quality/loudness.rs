@@ -43,7 +43,6 @@ impl TruePeak {
 
     fn add(&mut self, samples: &[f32]) {
         for block in samples.chunks(BLOCK) {
-            let largest = |samples: &[f32]| dsp::vectorized(|| largest(samples));
             let bound = LARGEST_GAIN * f64::from(largest(block).max(largest(&self.before)));
             let is_needed = bound > self.peak;
             if is_needed && let Some(peak) = self.peak_of(block) {
@@ -74,17 +73,22 @@ impl TruePeak {
     }
 }
 
-#[inline(always)]
-fn largest(samples: &[f32]) -> f32 {
-    let (lanes, rest) = samples.as_chunks::<16>();
-    let larger = |a: f32, b: f32| if a > b { a } else { b };
-    let mut most = [0.0f32; 16];
-    for lanes in lanes {
-        for (most, x) in most.iter_mut().zip(lanes) {
-            *most = larger(*most, x.abs());
+dsp::vectorized! {
+    /// The largest magnitude.
+    fn largest<'a>(samples: &'a [f32]) -> f32 {
+        let (lanes, rest) = samples.as_chunks::<16>();
+        let mut most = [0.0f32; 16];
+        for lanes in lanes {
+            for (most, x) in most.iter_mut().zip(lanes) {
+                *most = if x.abs() > *most { x.abs() } else { *most };
+            }
         }
+        let mut largest = 0.0;
+        for x in most.iter().chain(rest) {
+            largest = if x.abs() > largest { x.abs() } else { largest };
+        }
+        largest
     }
-    most.iter().copied().chain(rest.iter().map(|x| x.abs())).fold(0.0, larger)
 }
 
 impl fmt::Debug for Loudness {
