@@ -44,7 +44,7 @@ for (const name of ["ko/index", "en/index", "ko/synthetic-threat", "en/synthetic
     for (const scheme of ["light", "dark"]) {
       const page = await open(browser, join(CASES, `${name}.html`), { scheme });
       const pdf = join(CASES, "printed.pdf");
-      await page.pdf({ path: pdf, preferCSSPageSize: true, printBackground: true });
+      await page.pdf({ path: pdf, preferCSSPageSize: true, printBackground: true, timeout: 120_000 });
       const expected = await printedTexts(page);
       // What is wider than the paper makes the browser print everything smaller.
       await page.setViewport({ width: name.endsWith("index") ? 634 : 687, height: 900 });
@@ -68,7 +68,7 @@ for (const name of ["ko/index", "en/index", "ko/synthetic-threat", "en/synthetic
 test("printed: every call of a long list, and the heads of its table on every page", async () => {
   const page = await open(browser, join(CASES, "many/index.html"));
   const pdf = join(CASES, "printed.pdf");
-  await page.pdf({ path: pdf, preferCSSPageSize: true, printBackground: true });
+  await page.pdf({ path: pdf, preferCSSPageSize: true, printBackground: true, timeout: 120_000 });
   await page.close();
   const pages = pdftotext("-layout", pdf).split("\f").slice(0, -1);
   const listed = pages.flatMap((text) => [...text.matchAll(/\bcall (\d+)\b/g)].map((found) => Number(found[1])));
