@@ -1,12 +1,9 @@
 //! Levels of a channel in frequency bands, 50 times per second, 2 bytes each.
 
-use std::f32::consts::TAU;
-use std::sync::Arc;
-
 use realfft::num_complex::Complex32;
-use realfft::{RealFftPlanner, RealToComplex};
 
 use crate::PLANE_RATE_HZ;
+use crate::spectra::Spectra;
 
 const N_FFT: usize = 512;
 const HOP: usize = PLANE_RATE_HZ as usize / 50;
@@ -31,12 +28,7 @@ impl Level {
 
 /// The levels of all bands, means of two frames.
 pub(crate) struct Bands {
-    fft: Arc<dyn RealToComplex<f32>>,
-    window: Vec<f32>,
-    input: Vec<f32>,
-    output: Vec<Complex32>,
-    scratch: Vec<Complex32>,
-    pending: Vec<f32>,
+    spectra: Spectra,
     /// Powers of the last frame, by band.
     recent: Vec<f32>,
     levels: Vec<Vec<Level>>,
@@ -44,47 +36,26 @@ pub(crate) struct Bands {
 
 impl Bands {
     pub(crate) fn new() -> Self {
-        let fft = RealFftPlanner::new().plan_fft_forward(N_FFT);
-        Self {
-            input: fft.make_input_vec(),
-            output: fft.make_output_vec(),
-            scratch: fft.make_scratch_vec(),
-            fft,
-            window: (0..N_FFT).map(|n| 0.5 - 0.5 * (TAU * (n as f32 + 0.5) / N_FFT as f32).cos()).collect(),
-            // Frame 0 is centered at the first sample.
-            pending: vec![0.0; N_FFT / 2],
-            recent: vec![0.0; EDGES.len() - 1],
-            levels: vec![Vec::new(); EDGES.len() - 1],
-        }
+        let mut spectra = Spectra::new(N_FFT, HOP);
+        // Frame 0 is centered at the first sample.
+        spectra.pending().resize(N_FFT / 2, 0.0);
+        let bands = EDGES.len() - 1;
+        Self { spectra, recent: vec![0.0; bands], levels: vec![Vec::new(); bands] }
     }
 
     /// Adds the channel's next samples of the plane.
     pub(crate) fn add(&mut self, samples: &[f32]) {
-        self.pending.extend_from_slice(samples);
-        let mut at = 0;
-        while at + N_FFT <= self.pending.len() {
-            self.add_frame(at);
-            at += HOP;
-        }
-        self.pending.drain(..at);
-    }
-
-    fn add_frame(&mut self, at: usize) {
-        let samples = self.pending[at..at + N_FFT].iter().zip(&self.window);
-        self.input.iter_mut().zip(samples).for_each(|(input, (sample, weight))| *input = sample * weight);
-        if self.fft.process_with_scratch(&mut self.input, &mut self.output, &mut self.scratch).is_err() {
-            return;
-        }
-        let scale = 16.0 / (N_FFT * N_FFT) as f32;
-        for ((edges, recent), levels) in EDGES.windows(2).zip(&mut self.recent).zip(&mut self.levels) {
-            let power: f32 = self.output[edges[0]..edges[1]].iter().map(|bin| bin.norm_sqr()).sum();
-            let power = power * scale / (edges[1] - edges[0]) as f32;
-            if levels.len() == levels.capacity() {
-                // Growth by a half or more would leave much memory of a long recording unused.
-                levels.reserve_exact(levels.len() / 8 + 4_096);
+        self.spectra.pending().extend_from_slice(samples);
+        while let Some(spectrum) = self.spectra.next() {
+            for ((edges, recent), levels) in EDGES.windows(2).zip(&mut self.recent).zip(&mut self.levels) {
+                let power = mean_power(&spectrum[edges[0]..edges[1]]);
+                if levels.len() == levels.capacity() {
+                    // Growth by a half or more would leave much memory of a long recording unused.
+                    levels.reserve_exact(levels.len() / 8 + 4_096);
+                }
+                levels.push(Level::of(0.5 * (*recent + power)));
+                *recent = power;
             }
-            levels.push(Level::of(0.5 * (*recent + power)));
-            *recent = power;
         }
     }
 
@@ -100,4 +71,11 @@ impl Bands {
     pub(crate) fn levels(&self, band: usize) -> &[Level] {
         &self.levels[band]
     }
+}
+
+/// Mean power of bins, relative to a full-scale sine.
+fn mean_power(bins: &[Complex32]) -> f32 {
+    let scale = 16.0 / (N_FFT * N_FFT) as f32;
+    let power: f32 = bins.iter().map(|bin| bin.norm_sqr()).sum();
+    power * scale / bins.len() as f32
 }

@@ -6,15 +6,13 @@
 //! repeats share landmarks but not a waveform, and tones correlate at every period.
 
 use std::collections::VecDeque;
-use std::f32::consts::TAU;
 use std::io;
-use std::sync::Arc;
 
 use dsp::dot;
 use realfft::num_complex::Complex32;
-use realfft::{RealFftPlanner, RealToComplex};
 
 use crate::decimate::Decimator;
+use crate::spectra::Spectra;
 use crate::{Cue, CueKind, PLANE_RATE_HZ, Plane};
 
 /// Rate of the analysis: every second sample of the plane.
@@ -88,12 +86,6 @@ struct Powers {
 }
 
 dsp::vectorized! {
-    fn multiply<'a>(samples: &'a [f32], weights: &'a [f32], products: &'a mut [f32]) {
-        for ((product, sample), weight) in products.iter_mut().zip(samples).zip(weights) {
-            *product = sample * weight;
-        }
-    }
-
     fn set_powers<'a>(powers: &'a mut Powers, spectrum: &'a [Complex32]) {
         const WINDOW: usize = 2 * PEAK_BINS + 1;
         let bins = BINS.end + PEAK_BINS + 1;
@@ -113,14 +105,9 @@ dsp::vectorized! {
 
 /// Finds the landmarks of a channel, block by block.
 pub(crate) struct Landmarks {
-    fft: Arc<dyn RealToComplex<f32>>,
-    window: Vec<f32>,
     halver: Decimator,
-    pending: Vec<f32>,
+    spectra: Spectra,
     frames: u32,
-    input: Vec<f32>,
-    output: Vec<Complex32>,
-    scratch: Vec<Complex32>,
     /// The last frames.
     recent: VecDeque<Powers>,
     peaks: Vec<Peak>,
@@ -128,16 +115,9 @@ pub(crate) struct Landmarks {
 
 impl Landmarks {
     pub(crate) fn new() -> Self {
-        let window = (0..N_FFT).map(|n| 0.5 - 0.5 * (TAU * (n as f32 + 0.5) / N_FFT as f32).cos()).collect();
-        let fft = RealFftPlanner::new().plan_fft_forward(N_FFT);
         Self {
-            input: fft.make_input_vec(),
-            output: fft.make_output_vec(),
-            scratch: fft.make_scratch_vec(),
-            fft,
-            window,
             halver: halver(),
-            pending: Vec::new(),
+            spectra: Spectra::new(N_FFT, HOP),
             frames: 0,
             recent: VecDeque::new(),
             peaks: Vec::new(),
@@ -146,27 +126,17 @@ impl Landmarks {
 
     /// Adds the channel's next samples of the plane.
     pub(crate) fn add(&mut self, samples: &[f32]) {
-        self.halver.add(samples, &mut self.pending);
-        let mut at = 0;
-        while at + N_FFT <= self.pending.len() {
-            self.add_frame(at);
-            at += HOP;
-        }
-        self.pending.drain(..at);
-    }
-
-    fn add_frame(&mut self, at: usize) {
-        multiply(&self.pending[at..at + N_FFT], &self.window, &mut self.input);
-        if self.fft.process_with_scratch(&mut self.input, &mut self.output, &mut self.scratch).is_err() {
-            return;
-        }
-        let is_full = self.recent.len() == 2 * PEAK_FRAMES + 1;
-        let mut powers = if is_full { self.recent.pop_front().unwrap_or_default() } else { Powers::default() };
-        set_powers(&mut powers, &self.output);
-        self.recent.push_back(powers);
-        self.frames += 1;
-        if self.recent.len() == 2 * PEAK_FRAMES + 1 {
-            self.find_peaks();
+        const FRAMES: usize = 2 * PEAK_FRAMES + 1;
+        self.halver.add(samples, self.spectra.pending());
+        while let Some(spectrum) = self.spectra.next() {
+            let is_full = self.recent.len() == FRAMES;
+            let mut powers = if is_full { self.recent.pop_front().unwrap_or_default() } else { Powers::default() };
+            set_powers(&mut powers, spectrum);
+            self.recent.push_back(powers);
+            self.frames += 1;
+            if self.recent.len() == FRAMES {
+                self.find_peaks();
+            }
         }
     }
 

@@ -13,12 +13,12 @@
 
 use std::f32::consts::TAU;
 use std::ops::Range;
-use std::sync::Arc;
 
 use realfft::num_complex::{Complex32, Complex64};
-use realfft::{RealFftPlanner, RealToComplex};
 
 use crate::decimate::Decimator;
+use crate::maxima::maxima;
+use crate::spectra::Spectra;
 use crate::{Cue, CueKind, PLANE_RATE_HZ};
 
 /// The analysis runs at a rate of 2 kHz.
@@ -63,10 +63,8 @@ const LARGEST_DB: f32 = 20.0;
 
 /// Follows the harmonics of a channel, block by block.
 pub(crate) struct Harmonics {
-    fft: Arc<dyn RealToComplex<f32>>,
-    window: Vec<f32>,
     decimator: Decimator,
-    pending: Vec<f32>,
+    spectra: Spectra,
     frames: usize,
     /// Frames before those of the tracks.
     dropped: usize,
@@ -90,10 +88,8 @@ impl Harmonics {
     pub(crate) fn new() -> Self {
         let tracks = MAINS.map(|mains| vec![Vec::new(); HIGHEST_HZ / mains]);
         Self {
-            fft: RealFftPlanner::new().plan_fft_forward(FRAME),
-            window: (0..FRAME).map(|n| 0.5 - 0.5 * (TAU * (n as f32 + 0.5) / FRAME as f32).cos()).collect(),
             decimator: Decimator::new(DECIMATION, DELAY, 0.8),
-            pending: Vec::new(),
+            spectra: Spectra::new(FRAME, HOP),
             frames: 0,
             dropped: 0,
             tracks,
@@ -103,36 +99,14 @@ impl Harmonics {
 
     /// Adds the channel's next samples of the plane.
     pub(crate) fn add(&mut self, samples: &[f32]) {
-        self.decimator.add(samples, &mut self.pending);
-        let mut at = 0;
-        while at + FRAME <= self.pending.len() {
-            self.add_frame(at);
-            at += HOP;
+        self.decimator.add(samples, self.spectra.pending());
+        while let Some(spectrum) = self.spectra.next() {
+            follow(&mut self.tracks, spectrum, self.frames);
+            self.frames += 1;
             if self.frames == self.places.len() * STEP + SEGMENT + REACH {
                 self.examine(SEGMENT);
             }
         }
-        self.pending.drain(..at);
-    }
-
-    fn add_frame(&mut self, at: usize) {
-        let mut input: Vec<f32> = self.pending[at..at + FRAME].iter().zip(&self.window).map(|(x, w)| x * w).collect();
-        let mut bins = self.fft.make_output_vec();
-        if self.fft.process(&mut input, &mut bins).is_err() {
-            return;
-        }
-        for (mains, tracks) in MAINS.iter().zip(&mut self.tracks) {
-            for (at, track) in tracks.iter_mut().enumerate() {
-                let bin = mains * (at + 1) / BIN_HZ;
-                // A bin turns by this part of a circle from one frame to the next.
-                let turns = (bin * HOP * self.frames % FRAME) as f32 / FRAME as f32;
-                let value = bins[bin] * Complex32::from_polar(1.0, -TAU * turns);
-                let beside = [bin - 4, bin - 3, bin + 3, bin + 4];
-                let noise = beside.map(|bin| bins[bin].norm_sqr()).iter().sum::<f32>() / 4.0;
-                track.push((value, noise));
-            }
-        }
-        self.frames += 1;
     }
 
     /// Examines the places in the next `count` frames, and drops the frames that no later place needs.
@@ -158,10 +132,23 @@ impl Harmonics {
             let has_jump = jumps[near(at)].iter().any(|jump| *jump > JUMP_MAX);
             if has_jump { 0.0 } else { place.step_db }
         };
-        let steps_db = self.places.iter().enumerate().map(step_db).collect();
-        let mut cues = maxima(CueKind::LevelStep, steps_db);
-        cues.extend(maxima(CueKind::HumPhaseJump, jumps));
-        cues
+        let steps_db: Vec<f32> = self.places.iter().enumerate().map(step_db).collect();
+        cues(CueKind::LevelStep, &steps_db).chain(cues(CueKind::HumPhaseJump, &jumps)).collect()
+    }
+}
+
+/// Adds a frame to the tracks of the harmonics.
+fn follow(tracks: &mut [Vec<Vec<(Complex32, f32)>>; 2], bins: &[Complex32], frame: usize) {
+    for (mains, tracks) in MAINS.iter().zip(tracks) {
+        for (at, track) in tracks.iter_mut().enumerate() {
+            let bin = mains * (at + 1) / BIN_HZ;
+            // A bin turns by this part of a circle from one frame to the next.
+            let turns = (bin * HOP * frame % FRAME) as f32 / FRAME as f32;
+            let value = bins[bin] * Complex32::from_polar(1.0, -TAU * turns);
+            let beside = [bin - 4, bin - 3, bin + 3, bin + 4];
+            let noise = beside.map(|bin| bins[bin].norm_sqr()).iter().sum::<f32>() / 4.0;
+            track.push((value, noise));
+        }
     }
 }
 
@@ -244,18 +231,14 @@ fn median(mut values: Vec<f32>) -> f32 {
     *values.select_nth_unstable_by(middle, f32::total_cmp).1
 }
 
-/// Places where a value is the largest of those near it.
-fn maxima(kind: CueKind, values: Vec<f32>) -> Vec<Cue> {
-    let mut cues = Vec::new();
-    for (at, value) in values.iter().enumerate() {
-        let near = &values[at.saturating_sub(SIDE / 2 / STEP)..(at + SIDE / 2 / STEP).min(values.len())];
-        if *value > 0.0 && near.iter().all(|other| other <= value) {
-            // The filter delays the samples, and the center of a frame is half a frame after its start.
-            let second = (at * STEP) as f64 / f64::from(FRAME_RATE) + 0.1 - DELAY as f64 / RATE as f64;
-            cues.push(Cue::new(kind, second - 0.15, second + 0.15, *value));
-        }
-    }
-    cues
+/// Cues at the places whose value is the largest of those near it.
+fn cues(kind: CueKind, values: &[f32]) -> impl Iterator<Item = Cue> {
+    let reach = [SIDE / 2 / STEP, SIDE / 2 / STEP - 1];
+    maxima(values, 0.0, reach).map(move |(at, value)| {
+        // The filter delays the samples, and the center of a frame is half a frame after its start.
+        let second = (at * STEP) as f64 / f64::from(FRAME_RATE) + 0.1 - DELAY as f64 / RATE as f64;
+        Cue::new(kind, second - 0.15, second + 0.15, value)
+    })
 }
 
 fn examine(harmonics: &[Harmonic], places: impl Iterator<Item = usize>) -> Vec<Place> {

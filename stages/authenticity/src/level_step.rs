@@ -10,6 +10,7 @@
 use std::ops::Range;
 
 use crate::bands::{FRAME_RATE, Level};
+use crate::maxima::maxima;
 use crate::noise::{EDGE, Noise, floor_db, percentiles};
 use crate::{Cue, CueKind};
 
@@ -42,16 +43,11 @@ pub(crate) fn steps(noise: &Noise<'_>) -> Vec<Cue> {
     }
     let steps = Steps(noise);
     let steps_db: Vec<f32> = places.iter().map(|at| steps.step_db(*at)).collect();
-    let reach = SIDES[1] / STEP;
-    let mut cues = Vec::new();
-    for (at, place) in places.iter().enumerate() {
-        let near = &steps_db[at.saturating_sub(reach)..(at + reach + 1).min(places.len())];
-        if steps_db[at] > SMALLEST_DB && near.iter().all(|other| *other <= steps_db[at]) {
-            let second = *place as f64 / FRAME_RATE;
-            cues.push(Cue::new(CueKind::LevelStep, second - 0.1, second + 0.1, steps_db[at]));
-        }
-    }
-    cues
+    let cue = |(at, step_db): (usize, f32)| {
+        let second = places[at] as f64 / FRAME_RATE;
+        Cue::new(CueKind::LevelStep, second - 0.1, second + 0.1, step_db)
+    };
+    maxima(&steps_db, SMALLEST_DB, [SIDES[1] / STEP; 2]).map(cue).collect()
 }
 
 struct Steps<'a>(&'a Noise<'a>);

@@ -64,10 +64,12 @@ mod hum;
 mod hybrid;
 mod kind;
 mod level_step;
+mod maxima;
 mod mdct;
 mod noise;
 mod noise_gap;
 mod silence;
+mod spectra;
 #[cfg(test)]
 mod tests;
 

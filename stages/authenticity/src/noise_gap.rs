@@ -3,6 +3,7 @@
 //! more the noise around varies, the deeper a gap has to be.
 
 use crate::bands::FRAME_RATE;
+use crate::maxima::maxima;
 use crate::noise::{EDGE, Noise, percentiles};
 use crate::{Cue, CueKind};
 
@@ -13,8 +14,6 @@ const NEAR: usize = 6;
 const FAR: usize = 75;
 /// Fewest frames of the surroundings on each side.
 const SIDE_MIN: usize = 14;
-/// Places that are examined, in frames.
-const STEP: usize = 1;
 /// The surroundings fall to the first of these percentiles, and spread from there to the second; steady noise spreads less.
 const PERCENTILES: [usize; 2] = [5, 25];
 const STEADY_SPREAD_DB: f32 = 2.0;
@@ -24,18 +23,15 @@ const SMALLEST_DB: f32 = 0.3;
 /// The gaps of a channel.
 pub(crate) fn gaps(noise: &Noise<'_>) -> Vec<Cue> {
     let end = noise.quieter.len().saturating_sub(EDGE);
-    let places: Vec<usize> = (EDGE + NEAR + SIDE_MIN..end.saturating_sub(NEAR + SIDE_MIN)).step_by(STEP).collect();
-    let depths_db: Vec<f32> = places.iter().map(|at| depth_db(noise, *at)).collect();
-    let reach = FAR / STEP;
-    let mut cues = Vec::new();
-    for (at, place) in places.iter().enumerate() {
-        let near = &depths_db[at.saturating_sub(reach)..(at + reach + 1).min(places.len())];
-        if depths_db[at] > SMALLEST_DB && near.iter().all(|other| *other <= depths_db[at]) {
-            let second = |frame: usize| frame as f64 / FRAME_RATE;
-            cues.push(Cue::new(CueKind::NoiseGap, second(place - GAP / 2), second(place + GAP / 2), depths_db[at]));
-        }
-    }
-    cues
+    let places = EDGE + NEAR + SIDE_MIN..end.saturating_sub(NEAR + SIDE_MIN);
+    let first = places.start;
+    let depths_db: Vec<f32> = places.map(|at| depth_db(noise, at)).collect();
+    let cue = |(at, depth_db): (usize, f32)| {
+        let second = |frame: usize| frame as f64 / FRAME_RATE;
+        let place = first + at;
+        Cue::new(CueKind::NoiseGap, second(place - GAP / 2), second(place + GAP / 2), depth_db)
+    };
+    maxima(&depths_db, SMALLEST_DB, [FAR; 2]).map(cue).collect()
 }
 
 /// How far the loudest frame of a gap is below what both sides fall to, less their spread, in dB.
