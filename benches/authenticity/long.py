@@ -7,10 +7,6 @@ with pauses between them in which the other party would speak, over one noise wi
 alterations at different places: a copied segment, a level step and digital silence.
 """
 
-import argparse
-import json
-from functools import partial
-from multiprocessing import Pool
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +16,7 @@ import sources
 import spoil
 from calls import Call, add_hum, leveled, make_bed
 from encoders import ENCODINGS, RATE, decode, encode, encode_file, resample, telephone, to_int16
-from make import RECORDINGS, share
+from make import RECORDINGS, make_all, parser
 
 # Shortest and longest; and the longest of those after the first few of each kind, most of which are shorter to save time.
 SECONDS = (120, 600)
@@ -36,27 +32,12 @@ EXTENSIONS = {None: "wav", "amr": "amr", "mp4": "m4a", "mp3": "mp3"}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "../shared/data")
-    parser.add_argument("--tuning", type=int, default=52)
-    parser.add_argument("--test", type=int, default=52)
-    parser.add_argument("--altered", type=int, default=6)
-    parser.add_argument("--seed", type=int, default=1)
-    arguments = parser.parse_args()
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    by_split = {"tuning": [], "test": []}
-    for recording in sources.load(arguments.data):
-        by_split[recording.split].append(recording)
+    options = parser(__doc__, tuning=52, test=52)
+    options.add_argument("--altered", type=int, default=6)
+    arguments = options.parse_args()
     counts = {("untouched", "tuning"): arguments.tuning, ("untouched", "test"): arguments.test}
     counts[("altered", "test")] = arguments.altered
-    jobs = sorted((number, *kind) for kind, count in counts.items() for number in range(count))
-    listed = arguments.out / "calls.jsonl"
-    made = {Path(json.loads(line)["path"]).stem for line in listed.read_text().splitlines()} if listed.exists() else set()
-    jobs = [(number, kind, split) for number, kind, split in jobs if f"{kind}-{split}-{number}" not in made]
-    with Pool(2, share, [by_split]) as pool, open(listed, "a") as listed:
-        for line in pool.imap(partial(make, arguments.out, arguments.seed), jobs):
-            print(json.dumps(line), file=listed, flush=True)
+    make_all(arguments, sorted((number, *kind) for kind, count in counts.items() for number in range(count)), make)
 
 
 def make(out: Path, seed: int, job: tuple[int, str, str]) -> dict:

@@ -7,6 +7,7 @@ that are listed there are not made again.
 import argparse
 import json
 import zlib
+from collections.abc import Callable
 from functools import partial
 from multiprocessing import Pool
 from pathlib import Path
@@ -37,30 +38,40 @@ CODECS = {"aac": ("mp4", "aac"), "mp3": ("mp3", "libmp3lame")}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "../shared/data")
-    parser.add_argument("--tuning", type=int, default=100)
-    parser.add_argument("--test", type=int, default=200)
-    parser.add_argument("--kinds", default=",".join(KINDS))
-    parser.add_argument("--seed", type=int, default=1)
-    arguments = parser.parse_args()
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    by_split = {"tuning": [], "test": []}
-    for recording in sources.load(arguments.data):
-        by_split[recording.split].append(recording)
+    options = parser(__doc__, tuning=100, test=200)
+    options.add_argument("--kinds", default=",".join(KINDS))
+    arguments = options.parse_args()
     jobs = sorted(
         (number, kind, split)
         for kind in arguments.kinds.split(",")
         for split, count in (("tuning", arguments.tuning), ("test", arguments.test))
         for number in range(int(count * KINDS[kind]))
     )
+    make_all(arguments, jobs, make)
+
+
+def parser(description: str, tuning: int, test: int) -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("out", type=Path)
+    options.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "../shared/data")
+    options.add_argument("--tuning", type=int, default=tuning)
+    options.add_argument("--test", type=int, default=test)
+    options.add_argument("--seed", type=int, default=1)
+    return options
+
+
+def make_all(arguments: argparse.Namespace, jobs: list[tuple[int, str, str]], make: Callable) -> None:
+    """Makes what `calls.jsonl` does not list yet, and lists it."""
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    by_split = {"tuning": [], "test": []}
+    for recording in sources.load(arguments.data):
+        by_split[recording.split].append(recording)
     listed = arguments.out / "calls.jsonl"
     made = {Path(json.loads(line)["path"]).stem for line in listed.read_text().splitlines()} if listed.exists() else set()
     jobs = [(number, kind, split) for number, kind, split in jobs if f"{kind}-{split}-{number}" not in made]
-    with Pool(2, share, [by_split]) as pool, open(arguments.out / "calls.jsonl", "a") as listed:
+    with Pool(2, share, [by_split]) as pool, open(listed, "a") as lines:
         for line in pool.imap(partial(make, arguments.out, arguments.seed), jobs):
-            print(json.dumps(line), file=listed, flush=True)
+            print(json.dumps(line), file=lines, flush=True)
 
 
 RECORDINGS = {}

@@ -56,16 +56,10 @@ SPLICE_GROUPS = [
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("calls", type=Path)
-    parser.add_argument("program", type=Path)
-    parser.add_argument("--found", default="found.jsonl", help="file in CALLS for the output; what is there is not run again")
-    parser.add_argument("--also", action="append", default=[], help="files in CALLS with further cues")
-    parser.add_argument("--kinds", help="kinds that are run")
-    parser.add_argument("--option", action="append", default=[], help="option of the program, as --option=--grids")
-    parser.add_argument("--thresholds", type=Path, help="output of thresholds.py")
-    parser.add_argument("--run-only", action="store_true")
-    arguments = parser.parse_args()
+    options = parser(__doc__)
+    options.add_argument("--kinds", help="kinds that are run")
+    options.add_argument("--run-only", action="store_true")
+    arguments = options.parse_args()
     limits = json.loads(arguments.thresholds.read_text()) if arguments.thresholds else {}
     listed = [json.loads(line) for line in (arguments.calls / "calls.jsonl").read_text().splitlines()]
     kinds = set(arguments.kinds.split(",")) if arguments.kinds else {call["kind"] for call in listed}
@@ -101,6 +95,17 @@ def has_alarm(call: dict, cues: list[dict], traces: dict, limits: dict) -> bool:
     """Whether an untouched recording has any cue with a place, but for those that its sources have."""
     kinds = [kind for kind in limits if not traces.get(call["path"], {}).get(kind)]
     return any(strongest(cues, kind, call, False) > limit_at(limits[kind], call["seconds"]) for kind in kinds)
+
+
+def parser(description: str) -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("calls", type=Path)
+    options.add_argument("program", type=Path)
+    options.add_argument("--found", default="found.jsonl", help="file in CALLS for the output; what is there is not run again")
+    options.add_argument("--also", action="append", default=[], help="files in CALLS with further cues")
+    options.add_argument("--option", action="append", default=[], help="option of the program, as --option=--grids")
+    options.add_argument("--thresholds", type=Path, help="output of thresholds.py")
+    return options
 
 
 def run(program: list, calls: list[dict], found: Path) -> None:

@@ -4,9 +4,10 @@ at the thresholds of thresholds.py.
     cargo build --release -p authenticity --example authenticity
     python score_long.py LONG target/release/examples/authenticity [--found NAME] [--also NAME]... [--option=--grids]
         [--thresholds FILE]
+
+Without --thresholds nothing is scored.
 """
 
-import argparse
 import json
 import subprocess
 import tempfile
@@ -16,7 +17,7 @@ import numpy as np
 import soundfile
 
 from encoders import decode
-from score import LONG_S, has_alarm, limit_at, load, shown, strongest
+from score import LONG_S, has_alarm, limit_at, load, parser, shown, strongest
 
 ALTERATIONS = {"copied": "CopiedSegment", "level_step": "LevelStep", "silence": "DigitalSilence"}
 # Recordings whose noise is further below the speech do not count: the telephone band removed it, so that nothing covers
@@ -25,14 +26,7 @@ COVERED_DB = 40.0
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("calls", type=Path)
-    parser.add_argument("program", type=Path)
-    parser.add_argument("--found", default="found.jsonl", help="file in LONG for the output; what is there is not run again")
-    parser.add_argument("--also", action="append", default=[], help="files in LONG with further cues")
-    parser.add_argument("--option", action="append", default=[], help="option of the program, as --option=--grids")
-    parser.add_argument("--thresholds", type=Path, help="output of thresholds.py; without it nothing is scored")
-    arguments = parser.parse_args()
+    arguments = parser(__doc__).parse_args()
     listed = [json.loads(line) for line in (arguments.calls / "calls.jsonl").read_text().splitlines()]
     run([arguments.program, *arguments.option], listed, arguments.calls / arguments.found)
     if not arguments.thresholds:
