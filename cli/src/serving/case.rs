@@ -69,14 +69,18 @@ impl ServedCase {
 
     /// The case as it is now.
     fn snapshot(&self) -> Result<Arc<Snapshot>, CaseError> {
-        let (store, context) = (self.open()?, self.context()?);
-        let version = Version::of(&*store, &context).map_err(|error| failed(&error))?;
+        self.snapshot_of(&*self.open()?)
+    }
+
+    fn snapshot_of(&self, store: &dyn Store) -> Result<Arc<Snapshot>, CaseError> {
+        let context = self.context()?;
+        let version = Version::of(store, &context).map_err(|error| failed(&error))?;
         // Whoever comes while it is read waits, and does not read it once more.
         let mut kept = self.snapshot.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(kept) = kept.as_ref().filter(|kept| kept.version == version || kept.is_recent()) {
             return Ok(Arc::clone(kept));
         }
-        let read = Snapshot::read(&*store, &context, self.language).map_err(|error| failed(&error))?;
+        let read = Snapshot::read(store, &context, self.language).map_err(|error| failed(&error))?;
         Ok(Arc::clone(kept.insert(Arc::new(read))))
     }
 
@@ -157,8 +161,8 @@ impl CaseSource for ServedCase {
     }
 
     fn recordings(&self) -> Result<Vec<RecordingSummary>, CaseError> {
-        let snapshot = self.snapshot()?;
-        let record = self.record(&*self.open()?)?;
+        let store = self.open()?;
+        let (snapshot, record) = (self.snapshot_of(&*store)?, self.record(&*store)?);
         Ok(snapshot.recordings(|entry| {
             recorded_copy(&record, &entry.file_sha256).is_some() || place_of(&self.folder, entry).is_file()
         }))
